@@ -1,0 +1,49 @@
+"""probe: what a probe is (a value), what it is given, and how it says that it cannot measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.host import Host
+from agent.wire.report import Failure
+from agent.wire.settings import Catalogue
+from agent.wire.signals import Signal
+
+
+class Unavailable(Exception):  # noqa: N818 - it is an answer of a probe, not an error of the program
+    """A probe cannot give its signal here. `failure` is what the collector learns, `detail` stays on the laptop."""
+
+    def __init__(self, failure: Failure, detail: str, remedy: str = "") -> None:
+        super().__init__(detail)
+        self.failure: Failure = failure
+        self.detail = detail
+        self.remedy = remedy
+        """What would make it work, in words for `doctor`; empty where nothing would."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """All that a probe may look at."""
+
+    host: Host
+    catalogue: Catalogue | None
+    """The signed catalogue; None before enrolment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One measurement, declared. `collect` may raise Unavailable; anything else it raises counts as `crashed`."""
+
+    signal: type[Signal]
+    collect: Callable[[Given], Signal]
+    every_s: float
+    """Least seconds between two runs; 0 runs it in every cycle."""
+    deadline_s: float = 5.0
+    """Wall time after which the run counts as `timeout`."""
+    budget_cpu_ms: float = 200.0
+    """CPU time of one run; a probe that breaks it rests for 1 h, then twice as long each time, up to 24 h."""
+
+    @property
+    def kind(self) -> str:
+        return self.signal.kind

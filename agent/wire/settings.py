@@ -1,0 +1,70 @@
+"""settings: what the collector tells an agent, signed with its key and never rolled back.
+
+Settings say how often to measure and what to leave out. The catalogue says by which artefacts remote-access tools are
+known; the laptop compares, so its list of programs never leaves it. Neither holds a threshold or a rule.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from .signals import Count, Port
+
+SETTINGS_PURPOSE: Final = "farhand settings 1"
+CATALOGUE_PURPOSE: Final = "farhand catalogue 1"
+
+System = Literal["linux", "macos", "windows"]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the agents of one group of devices work. Unknown fields are ignored: an older agent stays usable."""
+
+    version: Count
+    """Grows with every change; an agent refuses a smaller one."""
+    group: str = "default"
+    interval_s: Annotated[float, msgspec.Meta(ge=1, le=86400)] = 300.0
+    """Seconds between two cycles."""
+    probes_off: tuple[str, ...] = ()
+    """Kinds that this group does not measure."""
+
+
+class Artefacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """By what one tool is known on one operating system. A trailing or inner * matches any characters but a slash."""
+
+    processes: tuple[str, ...] = ()
+    """Base names of executables, case-insensitive on Windows."""
+    services: tuple[str, ...] = ()
+    """systemd units, Windows services or launchd labels."""
+    paths: tuple[str, ...] = ()
+    """Files or folders whose existence shows an installation; ~ stands for every home directory."""
+
+
+class ToolEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One remote-access tool."""
+
+    id: str
+    role: Literal["control", "login", "tunnel"] = "control"
+    """control: shows and moves the desktop · login: a shell from elsewhere · tunnel: carries other tools' sessions."""
+    ports: tuple[Port, ...] = ()
+    """TCP ports that the tool usually accepts sessions on: a hint, a listening process of the tool is the proof."""
+    needs_second_artefact: bool = False
+    """The process name is too common to count without a path or a service."""
+    linux: Artefacts = Artefacts()
+    macos: Artefacts = Artefacts()
+    windows: Artefacts = Artefacts()
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
+    """The remote-access tools that agents look for."""
+
+    version: Count
+    tools: tuple[ToolEntry, ...]
+
+
+class SettingsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of GET /agent/v1/settings: two signed documents, as `signing.SignedDocument` each."""
+
+    settings: msgspec.Raw
+    catalogue: msgspec.Raw

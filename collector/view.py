@@ -1,0 +1,106 @@
+"""view: what judgement may look at: one device at one moment. Pure data, built by the store, stored by digest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from agent.wire.report import Failure
+from agent.wire.signals import Signal
+
+
+class Newest(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest measurement of one kind."""
+
+    kind: str
+    measured_at: datetime
+    """Collector time: received_at minus the uptime that passed, within a boot; else the offset-corrected clock."""
+    signal: Signal | None = None
+    """None when the probe failed, or when this collector does not know the kind or cannot read the data."""
+    failure: Failure | None = None
+    unreadable: Literal["", "unknown_kind", "malformed"] = ""
+
+
+class SessionTrack(msgspec.Struct, frozen=True, kw_only=True):
+    """One control session of the last 7 days, put together from all its sightings."""
+
+    tool: str
+    local_port: int
+    peer_address: str
+    peer_port: int
+    first_seen: datetime
+    last_seen: datetime
+    sightings: int
+    age_s: float | None = None
+    """Largest age that the laptop itself reported."""
+    min_rtt_ms: float | None = None
+    """Smallest round trip over all sightings."""
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    tunnel_tool: str | None = None
+    tunnel_peer_address: str | None = None
+    tunnel_min_rtt_ms: float | None = None
+
+
+class Integrity(msgspec.Struct, frozen=True, kw_only=True):
+    """What the collector itself saw of this device's reports over the last 30 days."""
+
+    gaps: int = 0
+    """Reports that must exist by their sequence, never arrived, and are not in the agent's count of dropped ones."""
+    dropped: int = 0
+    """Reports that the agent says it dropped because its spool was full."""
+    forks: int = 0
+    """Sequences that arrived twice with different bytes."""
+    interleaved_epochs: int = 0
+    """Times a report came from a state epoch that had already been followed by another one of the same key."""
+    lost_by_restore: int = 0
+    """Reports this collector forgot because it was restored from a backup: never held against the device."""
+    malformed: int = 0
+    """Measurements of a known kind that could not be read."""
+    unknown_kinds: int = 0
+    """Measurements of kinds this collector does not know: the agent is newer."""
+    claims_serial_of: str | None = None
+    """Device id of an older asset whose serial number this device's new key claimed at enrolment."""
+    skew_s: float | None = None
+    """Laptop clock minus collector clock at the newest report, seconds."""
+
+
+class Presence(msgspec.Struct, frozen=True, kw_only=True):
+    """When the device was heard."""
+
+    enrolled_at: datetime
+    last_seen_at: datetime | None = None
+    last_occasion: Literal["scheduled", "started", "stopping"] | None = None
+    interval_s: float = 300.0
+    """How often this device's settings make it report."""
+    longest_gap_s: float = 0.0
+    """Longest silence between two reports in the last 30 days, the present one left out."""
+    unreported_awake_s: float = 0.0
+    """Longest stretch in the last 7 days in which the laptop provably ran, awake, without making a report."""
+
+
+class PastFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding of an earlier assessment that may still be valid."""
+
+    rule_id: str
+    rule_digest: str
+    first_matched_at: datetime
+    last_matched_at: datetime
+    sentence: str
+    """What it said when it last matched."""
+
+
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+    """One device at one moment."""
+
+    device_id: str
+    newest: dict[str, Newest]
+    """By kind."""
+    sessions: tuple[SessionTrack, ...] = ()
+    integrity: Integrity = Integrity()
+    presence: Presence
+    past: tuple[PastFinding, ...] = ()
+    band: str = "none"
+    """Band of the assessment before, for hysteresis."""
