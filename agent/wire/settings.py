@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from .signals import Count, Port
+from .signing import SignedDocument
 
 SETTINGS_PURPOSE: Final = "farhand settings 1"
 CATALOGUE_PURPOSE: Final = "farhand catalogue 1"
@@ -64,7 +65,9 @@ class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of GET /agent/v1/settings: two signed documents, as `signing.SignedDocument` each."""
+    """Body of GET /agent/v1/settings."""
 
-    settings: msgspec.Raw
-    catalogue: msgspec.Raw
+    settings: SignedDocument
+    """A Settings document under SETTINGS_PURPOSE."""
+    catalogue: SignedDocument
+    """A Catalogue document under CATALOGUE_PURPOSE."""
