@@ -1,0 +1,127 @@
+"""projection: from reports to what judgement sees: newest outcomes and sessions put together from sightings. Pure.
+
+Ingest and replay use the same functions, so a replayed day sees what the day itself saw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from agent.wire.report import Failure, Measurement, Report, WireError, decode_signal
+from agent.wire.signals import KINDS, RemoteSession, RemoteSessions, Signal
+
+from .view import Newest, SessionTrack
+
+SESSION_MEMORY = timedelta(days=7)
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """What the signed headers of a report say about the moment it was sent."""
+
+    created: int
+    """Laptop clock, seconds since 1970."""
+    boot_id: str | None
+    uptime_s: float | None
+
+
+def skew_s(sent: Sent, received_at: datetime) -> float:
+    """Laptop clock minus collector clock in seconds; the way of the report makes it a little too small."""
+    return round(sent.created - received_at.timestamp(), 3)
+
+
+def measured_at(measurement: Measurement, report: Report, sent: Sent, received_at: datetime) -> datetime:
+    """Collector time of a measurement.
+
+    Within one boot: received_at minus the uptime that passed since. Across boots: the laptop's clock, corrected by
+    the skew at sending. Never later than received_at.
+    """
+    if sent.boot_id == report.boot_id and sent.uptime_s is not None and sent.uptime_s >= measurement.uptime_s:
+        return received_at - timedelta(seconds=sent.uptime_s - measurement.uptime_s)
+    corrected = measurement.started_at - timedelta(seconds=skew_s(sent, received_at))
+    return min(corrected, received_at)
+
+
+def newest_of(kind: str, data: bytes, failure: str | None, at: datetime, known_unreadable: str = "") -> Newest:
+    """One kind's newest outcome, read where this collector can read it."""
+    if failure is not None:
+        return Newest(kind=kind, measured_at=at, failure=msgspec.convert(failure, Failure))
+    if kind not in KINDS:
+        return Newest(kind=kind, measured_at=at, unreadable="unknown_kind")
+    if known_unreadable:
+        return Newest(kind=kind, measured_at=at, unreadable="malformed")
+    try:
+        return Newest(kind=kind, measured_at=at, signal=decode_signal(kind, data))
+    except WireError:
+        return Newest(kind=kind, measured_at=at, unreadable="malformed")
+
+
+def unreadable(measurement: Measurement) -> Literal["", "unknown_kind", "malformed"]:
+    """Why a measurement's data cannot be read here; empty when it can."""
+    if measurement.failure is not None:
+        return ""
+    return newest_of(measurement.kind, bytes(measurement.data), None, measurement.started_at).unreadable
+
+
+def read(measurement: Measurement) -> Signal | None:
+    """The measurement's signal; None for failures and for data that cannot be read here."""
+    if measurement.failure is not None or measurement.kind not in KINDS:
+        return None
+    try:
+        return decode_signal(measurement.kind, measurement.data)
+    except WireError:
+        return None
+
+
+def session_key(session: RemoteSession) -> bytes:
+    """What makes two sightings the same session: tool, both ends. 16 bytes, whatever length the laptop's texts have."""
+    named = (session.tool, str(session.local_port), session.peer_address, str(session.peer_port))
+    return hashlib.sha256("\x1f".join(named).encode()).digest()[:16]
+
+
+def _least(one: float | None, other: float | None) -> float | None:
+    known = [value for value in (one, other) if value is not None]
+    return min(known, default=None)
+
+
+def sighted(track: SessionTrack | None, session: RemoteSession, at: datetime) -> SessionTrack:
+    """The session after one more sighting."""
+    tunnel = session.tunnel
+    if track is None or at - track.last_seen > SESSION_MEMORY:
+        track = SessionTrack(
+            tool=session.tool,
+            local_port=session.local_port,
+            peer_address=session.peer_address,
+            peer_port=session.peer_port,
+            first_seen=at,
+            last_seen=at,
+            sightings=0,
+        )
+    return msgspec.structs.replace(
+        track,
+        first_seen=min(track.first_seen, at),
+        last_seen=max(track.last_seen, at),
+        sightings=track.sightings + 1,
+        age_s=max(filter(None, (track.age_s, session.age_s)), default=None),
+        min_rtt_ms=_least(track.min_rtt_ms, session.min_rtt_ms),
+        bytes_sent=max(track.bytes_sent, session.bytes_sent or 0),
+        bytes_received=max(track.bytes_received, session.bytes_received or 0),
+        tunnel_tool=tunnel.tool if tunnel else track.tunnel_tool,
+        tunnel_peer_address=tunnel.peer_address if tunnel else track.tunnel_peer_address,
+        tunnel_min_rtt_ms=_least(track.tunnel_min_rtt_ms, tunnel.min_rtt_ms if tunnel else None),
+    )
+
+
+def track_sessions(
+    tracks: Mapping[bytes, SessionTrack], signal: RemoteSessions, at: datetime
+) -> dict[bytes, SessionTrack]:
+    """The sessions that one measurement changed, by key."""
+    changed: dict[bytes, SessionTrack] = {}
+    for session in signal.sessions:
+        key = session_key(session)
+        changed[key] = sighted(changed.get(key, tracks.get(key)), session, at)
+    return changed

@@ -1,0 +1,95 @@
+"""database: opening the database, bringing its tables up to date, and what differs between SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql.dml import Insert
+
+from .schema import metadata
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class StoreError(Exception):
+    """The database cannot be used. The message says which and what to do."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine whose transactions are durable when they are committed.
+
+    SQLite runs with a write-ahead log and synchronous=FULL: a commit returns after the log was flushed to disk.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    if not parsed.database or parsed.database == ":memory:":
+        raise StoreError(f"database: {url!r} names no file; write sqlite:///PATH")
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10.0})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guesses
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _alembic(engine: Engine) -> AlembicConfig:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = engine
+    return config
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to this version's shape. Safe to repeat."""
+    command.upgrade(_alembic(engine), "head")
+
+
+def require_current(engine: Engine) -> None:
+    """Refuse a database of another version.
+
+    Raises:
+        StoreError: the tables are missing, older or newer than this program.
+    """
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+    expected = ScriptDirectory.from_config(_alembic(engine)).get_current_head()
+    if found != expected:
+        raise StoreError(
+            f"database {engine.url.render_as_string()}: its tables are of version {found or 'none'}, "
+            f"this program needs {expected}; run: farhand-collector migrate"
+        )
+
+
+def upsert(connection: Connection, table: Table, keep: tuple[str, ...] = ()) -> Insert:
+    """INSERT that replaces the row of the same primary key, but for the columns in `keep`."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = insert(table)
+    keys = [column.name for column in table.primary_key]
+    changed = {
+        column.name: statement.excluded[column.name]
+        for column in table.columns
+        if column.name not in keys and column.name not in keep
+    }
+    if not changed:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+__all__ = ["StoreError", "metadata", "migrate", "open_engine", "require_current", "upsert"]
