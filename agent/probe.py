@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from agent.host import Host
 from agent.wire.report import Failure
 from agent.wire.settings import Catalogue
 from agent.wire.signals import Signal
+
+
+MAX_TEXT: Final = 256
+"""Characters of one text that a signal carries."""
 
 
 class Unavailable(Exception):  # noqa: N818 - it is an answer of a probe, not an error of the program
@@ -47,3 +52,11 @@ class Probe:
     @property
     def kind(self) -> str:
         return self.signal.kind
+
+
+def plain(text: str) -> str:
+    """A text of the machine as a signal can carry it: at most 256 characters, and always encodable.
+
+    Nothing else is changed: control characters are evidence too, and every reader escapes what it shows.
+    """
+    return text[:MAX_TEXT].encode("utf-8", "replace").decode()

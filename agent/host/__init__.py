@@ -35,6 +35,18 @@ class Process:
     path: str | None
     """Path of the executable; None where it cannot be read."""
     parent_pid: int = 0
+    aliases: tuple[str, ...] = ()
+    """Other names it goes by: the kernel's name (cut to 15 bytes on Linux), the script that an interpreter runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One background service that the system knows how to start."""
+
+    name: str
+    """Unit with its suffix on Linux, such as ssh.service."""
+    enabled: bool
+    """It starts by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +59,8 @@ class Socket:
     peer_address: str = ""
     peer_port: int = 0
     pid: int | None = None
-    """Owning process; None where this agent may not see it."""
+    """Owning process; None where it is none of those that were asked about. Where processes share the socket, the one
+    that was there first for a listening socket, the newest for an established one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +108,18 @@ class Host(Protocol):
         ...
 
     def read_text(self, path: str) -> str | None:
-        """A small text file (at most 64 KB); None where it does not exist."""
+        """A small text file, or the first 64 KB of a longer one; None where it does not exist.
+
+        Raises:
+            HostDeniedError: this agent may not read it.
+        """
         ...
 
     def exists(self, path: str) -> bool:
-        """True where a file or folder of that name exists; * in the last parts and a leading ~ are expanded."""
+        """True where a file or folder of that name exists.
+
+        A leading ~ stands for every home directory, * for any characters but a slash.
+        """
         ...
 
     def list_dir(self, path: str) -> tuple[str, ...]:
@@ -107,7 +127,12 @@ class Host(Protocol):
         ...
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
-        """Standard output of an allow-listed command."""
+        """Standard output of a command of `agent.host.commands`, whatever its exit status.
+
+        Raises:
+            HostError: it is not on the list, is not installed, or wrote more than 64 KB.
+            HostTimeoutError: it did not end in time.
+        """
         ...
 
     def timezone(self) -> tuple[str, int]:
@@ -118,6 +143,14 @@ class Host(Protocol):
         """Host name as set on the machine."""
         ...
 
+    def kernel(self) -> tuple[str, str]:
+        """Release of the kernel and architecture of the processor."""
+        ...
+
+    def services(self) -> tuple[Service, ...]:
+        """All services that are set up on the machine, sorted by name."""
+        ...
+
     def processes(self) -> tuple[Process, ...]:
         """All running processes this agent may see."""
         ...
@@ -126,8 +159,15 @@ class Host(Protocol):
         """When a process was started; None when it is gone."""
         ...
 
-    def tcp_sockets(self) -> tuple[Socket, ...]:
-        """All listening and established TCP sockets."""
+    def tcp_sockets(self, owners: Iterable[int] = ()) -> tuple[Socket, ...]:
+        """All listening and established TCP sockets of this machine; IPv4-mapped addresses are written as IPv4.
+
+        Args:
+            owners: processes among which to look for the sockets' owners. Each costs, so ask about few.
+
+        Raises:
+            HostDeniedError: this agent may not look into one of them.
+        """
         ...
 
     def tcp_info(self, wanted: Iterable[Socket]) -> dict[Socket, TcpInfo]:
@@ -135,5 +175,5 @@ class Host(Protocol):
         ...
 
     def logins(self) -> tuple[Login, ...]:
-        """Logins from elsewhere."""
+        """Logins from elsewhere that last."""
         ...

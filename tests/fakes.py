@@ -1,0 +1,166 @@
+"""fakes: machines that tests describe instead of finding them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from agent.host import HostDeniedError, HostError, Login, Process, Service, Socket, System, TcpInfo
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+class FakeHost:
+    """A machine made of what a test says about it. Everything that is not said is absent.
+
+    Args:
+        files: text by path; a folder exists where a file lies below it, ~ paths lie below /home/user.
+        denied: paths that may not be read.
+        processes: running processes; owners that `tcp_sockets` is asked about must be among them.
+        started: when a process was started, by its number; an hour ago where it is not said.
+        opaque: processes into which this agent may not look.
+        sockets: all sockets, with their owners.
+        tcp: the kernel's figures of established sockets.
+        commands: output by command line.
+    """
+
+    def __init__(
+        self,
+        *,
+        system: System = "linux",
+        files: Mapping[str, str] | None = None,
+        denied: Iterable[str] = (),
+        processes: Iterable[Process] = (),
+        started: Mapping[int, datetime] | None = None,
+        opaque: Iterable[int] = (),
+        services: Iterable[Service] = (),
+        sockets: Iterable[Socket] = (),
+        tcp: Mapping[Socket, TcpInfo] | None = None,
+        logins: Iterable[Login] = (),
+        commands: Mapping[tuple[str, ...], str] | None = None,
+        now: datetime = NOON,
+        uptime_s: float = 7200.0,
+        awake_s: float = 3600.0,
+        timezone: tuple[str, int] = ("Europe/Berlin", 60),
+        hostname: str = "laptop",
+        kernel: tuple[str, str] = ("6.12.0", "x86_64"),
+        boot_id: str = "11111111-2222-4333-8444-555555555555",
+        machine_binding: str = "b" * 64,
+    ) -> None:
+        self.system: System = system
+        self._files = {path.replace("~", "/home/user", 1): text for path, text in (files or {}).items()}
+        self._denied = frozenset(denied)
+        self._processes = tuple(processes)
+        self._started = dict(started or {})
+        self._opaque = frozenset(opaque)
+        self._services = tuple(sorted(services, key=lambda service: service.name))
+        self._sockets = tuple(sockets)
+        self._tcp = dict(tcp or {})
+        self._logins = tuple(logins)
+        self._commands = dict(commands or {})
+        self._now = now
+        self._uptime_s = uptime_s
+        self._awake_s = awake_s
+        self._timezone = timezone
+        self._hostname = hostname
+        self._kernel = kernel
+        self._boot_id = boot_id
+        self._machine_binding = machine_binding
+
+    def pass_time(self, seconds: float, *, asleep: bool = False) -> None:
+        """Let time go by, with the laptop awake or asleep."""
+        self._now += timedelta(seconds=seconds)
+        self._uptime_s += seconds
+        if not asleep:
+            self._awake_s += seconds
+
+    def set_clock(self, now: datetime) -> None:
+        """Set the wall clock, as its user may."""
+        self._now = now
+
+    def reboot(self, boot_id: str) -> None:
+        """Start again under a new boot id."""
+        self._boot_id = boot_id
+        self._uptime_s = self._awake_s = 0.0
+
+    def move(self, machine_binding: str) -> None:
+        """Carry the disk to other hardware."""
+        self._machine_binding = machine_binding
+
+    def now(self) -> datetime:
+        return self._now
+
+    def uptime_s(self) -> float:
+        return self._uptime_s
+
+    def awake_s(self) -> float:
+        return self._awake_s
+
+    def boot_id(self) -> str:
+        return self._boot_id
+
+    def machine_binding(self) -> str:
+        return self._machine_binding
+
+    def read_text(self, path: str) -> str | None:
+        if path in self._denied:
+            raise HostDeniedError(f"{path}: permission denied")
+        return self._files.get(path)
+
+    def exists(self, path: str) -> bool:
+        wanted = re.escape(path.rstrip("/").replace("~", "/home/user", 1)).replace(r"\*", "[^/]*")
+        return any(re.match(f"{wanted}(/|$)", file) for file in self._files)
+
+    def list_dir(self, path: str) -> tuple[str, ...]:
+        folder = path.rstrip("/") + "/"
+        return tuple(sorted({file[len(folder) :].split("/")[0] for file in self._files if file.startswith(folder)}))
+
+    def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
+        try:
+            return self._commands[tuple(command)]
+        except KeyError:
+            raise HostError(f"{command[0]}: not installed") from None
+
+    def timezone(self) -> tuple[str, int]:
+        return self._timezone
+
+    def hostname(self) -> str:
+        return self._hostname
+
+    def kernel(self) -> tuple[str, str]:
+        return self._kernel
+
+    def services(self) -> tuple[Service, ...]:
+        return self._services
+
+    def processes(self) -> tuple[Process, ...]:
+        return self._processes
+
+    def process_started_at(self, pid: int) -> datetime | None:
+        if all(process.pid != pid for process in self._processes):
+            return None
+        return self._started.get(pid, self._now - timedelta(hours=1))
+
+    def tcp_sockets(self, owners: Iterable[int] = ()) -> tuple[Socket, ...]:
+        asked = frozenset(owners)
+        if asked & self._opaque:
+            raise HostDeniedError("a process of somebody else")
+        return tuple(socket if socket.pid in asked else _without_owner(socket) for socket in self._sockets)
+
+    def tcp_info(self, wanted: Iterable[Socket]) -> dict[Socket, TcpInfo]:
+        known = {_without_owner(socket): info for socket, info in self._tcp.items()}
+        return {socket: known[_without_owner(socket)] for socket in wanted if _without_owner(socket) in known}
+
+    def logins(self) -> tuple[Login, ...]:
+        return self._logins
+
+
+def _without_owner(socket: Socket) -> Socket:
+    return Socket(
+        state=socket.state,
+        local_address=socket.local_address,
+        local_port=socket.local_port,
+        peer_address=socket.peer_address,
+        peer_port=socket.peer_port,
+    )
