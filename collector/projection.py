@@ -42,7 +42,10 @@ def measured_at(measurement: Measurement, report: Report, sent: Sent, received_a
     """
     if sent.boot_id == report.boot_id and sent.uptime_s is not None and sent.uptime_s >= measurement.uptime_s:
         return received_at - timedelta(seconds=sent.uptime_s - measurement.uptime_s)
-    corrected = measurement.started_at - timedelta(seconds=skew_s(sent, received_at))
+    try:
+        corrected = measurement.started_at - timedelta(seconds=skew_s(sent, received_at))
+    except OverflowError:  # a clock thousands of years off says nothing
+        return received_at
     return min(corrected, received_at)
 
 

@@ -45,6 +45,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     uptime_s: NonNegative
     """Seconds since boot, sleep included, when the probe started."""
     runtime_ms: NonNegative
+    stable: bool = False
+    """True for kinds that count in the state digest. Said on the wire, so that older collectors can check it too."""
     data: msgspec.Raw = msgspec.field(default_factory=lambda: NOTHING)
     failure: Failure | None = None
 

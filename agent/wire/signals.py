@@ -13,8 +13,8 @@ from typing import Annotated, ClassVar
 import msgspec
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
-NonNegative = Annotated[float, msgspec.Meta(ge=0)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
+NonNegative = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
 class Signal(msgspec.Struct, frozen=True, kw_only=True):

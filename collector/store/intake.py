@@ -6,39 +6,22 @@ transaction fails, so that memory never runs ahead of the disk.
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy import insert, select
+from sqlalchemy.engine import Connection
 
-from agent.wire.report import Report
 from agent.wire.signals import RemoteSessions
+from collector.instants import from_ms, to_ms
+from collector.projection import measured_at, read, track_sessions, unreadable
+from collector.streams import Advance, Incident, Stream, advance
+from collector.view import SessionTrack
 
-from ..instants import from_ms, to_ms
-from ..projection import Sent, measured_at, read, track_sessions, unreadable
-from ..streams import Advance, ClosedRun, Heard, Incident, Stream, advance
-from ..view import SessionTrack
 from . import schema
-from .database import upsert
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A report whose signature and digest were found right."""
-
-    key_id: str
-    device_id: str
-    heard: Heard
-    sent: Sent
-    headers: bytes
-    """JSON of the signature headers and of what they cover: evidence."""
-    body: bytes
-    """The encoded bytes that the digest covers."""
+from .rows import Arrival, Batch, incident_row, report_row, run_row, stream_of, stream_row, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +30,6 @@ class Verdict:
 
     status: Literal["stored", "duplicate", "conflict"]
     want: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Rows to be written, gathered so that each table is written once."""
-
-    reports: list[dict[str, Any]] = field(default_factory=list)
-    runs: list[dict[str, Any]] = field(default_factory=list)
-    incidents: list[dict[str, Any]] = field(default_factory=list)
-    silences: list[dict[str, Any]] = field(default_factory=list)
-    signals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
-    sessions: dict[tuple[str, bytes], dict[str, Any]] = field(default_factory=dict)
-    streams: dict[int, Stream] = field(default_factory=dict)
-    devices: set[str] = field(default_factory=set)
 
 
 class Intake:
@@ -77,9 +46,9 @@ class Intake:
             restored_ms: when this collector was last restored from a backup, 0 for never.
         """
         self._load(connection, arrivals)
-        batch = _Batch()
+        batch = Batch()
         verdicts = [self._take_one(connection, batch, arrival, restored_ms) for arrival in arrivals]
-        _write(connection, batch)
+        write(connection, batch)
         return verdicts
 
     def discard(self, arrivals: Iterable[Arrival]) -> None:
@@ -102,7 +71,7 @@ class Intake:
         if not keys:
             return
         for row in connection.execute(select(schema.streams).where(schema.streams.c.key_id.in_(keys))):
-            self._remember(_stream_of(row))
+            self._remember(stream_of(row))
 
     def _remember(self, stream: Stream) -> Stream:
         self._newest_of_key[stream.key_id] = max(stream.stream_id, self._newest_of_key.get(stream.key_id, 0))
@@ -114,11 +83,11 @@ class Intake:
         if found is not None:
             return found
         fresh = Stream(0, arrival.key_id, arrival.device_id, report.state_epoch, arrival.heard.received_ms)
-        statement = insert(schema.streams).values(_stream_row(fresh)).returning(schema.streams.c.stream_id)
+        statement = insert(schema.streams).values(stream_row(fresh)).returning(schema.streams.c.stream_id)
         fresh.stream_id = connection.execute(statement).scalar_one()
         return self._remember(fresh)
 
-    def _take_one(self, connection: Connection, batch: _Batch, arrival: Arrival, restored_ms: int) -> Verdict:
+    def _take_one(self, connection: Connection, batch: Batch, arrival: Arrival, restored_ms: int) -> Verdict:
         stream = self._stream(connection, arrival)
         if arrival.heard.report.sequence <= stream.last_sequence:
             return _take_known(connection, batch, stream, arrival)
@@ -133,20 +102,20 @@ class Intake:
         return Verdict("stored", step.want)
 
 
-def _take_known(connection: Connection, batch: _Batch, stream: Stream, arrival: Arrival) -> Verdict:
+def _take_known(connection: Connection, batch: Batch, stream: Stream, arrival: Arrival) -> Verdict:
     """A sequence at or below the last one: the same bytes again, other bytes, or one that was missing."""
     sequence, digest = arrival.heard.report.sequence, arrival.heard.digest
     known = _known_digests(connection, batch, stream, sequence)
     if any(digest.startswith(item) for item in known):
         return Verdict("duplicate")
-    batch.reports.append(_report_row(stream, arrival, fork=bool(known)))
+    batch.reports.append(report_row(stream, arrival, fork=bool(known)))
     incident = Incident("fork", 1, f"sequence {sequence}") if known else Incident("late", 1, f"sequence {sequence}")
-    batch.incidents.append(_incident_row(stream.device_id, incident, arrival.heard.received_ms))
+    batch.incidents.append(incident_row(stream.device_id, incident, arrival.heard.received_ms))
     batch.devices.add(stream.device_id)
     return Verdict("conflict" if known else "stored")
 
 
-def _known_digests(connection: Connection, batch: _Batch, stream: Stream, sequence: int) -> list[bytes]:
+def _known_digests(connection: Connection, batch: Batch, stream: Stream, sequence: int) -> list[bytes]:
     """Digests (whole or first bytes) of what was stored under a sequence."""
     known = [
         row["digest"] for row in batch.reports if row["stream_id"] == stream.stream_id and row["sequence"] == sequence
@@ -168,10 +137,10 @@ def _known_digests(connection: Connection, batch: _Batch, stream: Stream, sequen
     return known + ([open_run] if open_run else [])
 
 
-def _gather(connection: Connection, batch: _Batch, stream: Stream, arrival: Arrival, step: Advance) -> None:
+def _gather(connection: Connection, batch: Batch, stream: Stream, arrival: Arrival, step: Advance) -> None:
     received_ms, device_id = arrival.heard.received_ms, stream.device_id
     if step.closed_run is not None:
-        batch.runs.append(_run_row(stream.stream_id, step.closed_run))
+        batch.runs.append(run_row(stream.stream_id, step.closed_run))
     if step.silence is not None:
         batch.silences.append(
             {
@@ -184,13 +153,13 @@ def _gather(connection: Connection, batch: _Batch, stream: Stream, arrival: Arri
         batch.devices.add(device_id)
     if step.quiet:
         return
-    batch.reports.append(_report_row(stream, arrival, fork=False))
-    batch.incidents += [_incident_row(device_id, incident, received_ms) for incident in step.incidents]
+    batch.reports.append(report_row(stream, arrival, fork=False))
+    batch.incidents += [incident_row(device_id, incident, received_ms) for incident in step.incidents]
     batch.devices.add(device_id)
     _gather_measurements(connection, batch, arrival, set(step.changed))
 
 
-def _gather_measurements(connection: Connection, batch: _Batch, arrival: Arrival, changed: set[str]) -> None:
+def _gather_measurements(connection: Connection, batch: Batch, arrival: Arrival, changed: set[str]) -> None:
     report, received_ms, device_id = arrival.heard.report, arrival.heard.received_ms, arrival.device_id
     for measurement in report.measurements:
         if measurement.kind not in changed:
@@ -208,7 +177,7 @@ def _gather_measurements(connection: Connection, batch: _Batch, arrival: Arrival
         }
         if problem:
             incident = Incident(problem, 1, measurement.kind)
-            batch.incidents.append(_incident_row(device_id, incident, received_ms))
+            batch.incidents.append(incident_row(device_id, incident, received_ms))
         signal = read(measurement)
         if isinstance(signal, RemoteSessions) and signal.sessions:
             known = _tracks(connection, batch, device_id)
@@ -221,104 +190,9 @@ def _gather_measurements(connection: Connection, batch: _Batch, arrival: Arrival
                 }
 
 
-def _tracks(connection: Connection, batch: _Batch, device_id: str) -> dict[bytes, SessionTrack]:
+def _tracks(connection: Connection, batch: Batch, device_id: str) -> dict[bytes, SessionTrack]:
     table = schema.sessions
     rows = connection.execute(select(table.c.session_key, table.c.track).where(table.c.device_id == device_id))
     found = {row.session_key: row.track for row in rows}
     found.update({key[1]: row["track"] for key, row in batch.sessions.items() if key[0] == device_id})
     return {key: msgspec.json.decode(track, type=SessionTrack) for key, track in found.items()}
-
-
-def _write(connection: Connection, batch: _Batch) -> None:
-    for table, rows in (
-        (schema.reports, batch.reports),
-        (schema.quiet_runs, batch.runs),
-        (schema.incidents, batch.incidents),
-        (schema.silences, batch.silences),
-    ):
-        if rows:
-            connection.execute(insert(table), rows)
-    for table, replaced in (
-        (schema.signals, list(batch.signals.values())),
-        (schema.sessions, list(batch.sessions.values())),
-        (schema.pending, [{"device_id": device_id} for device_id in sorted(batch.devices)]),
-    ):
-        if replaced:
-            connection.execute(upsert(connection, table), replaced)
-    if batch.streams:
-        rows = [
-            {f"new_{name}": value for name, value in _stream_row(s).items()} | {"at": s.stream_id}
-            for s in batch.streams.values()
-        ]
-        connection.execute(_UPDATE_STREAM, rows)
-
-
-_MOVING = (
-    "last_sequence",
-    "last_ms",
-    "boot_id",
-    "uptime_s",
-    "awake_s",
-    "skew_s",
-    "occasion",
-    "dropped",
-    "agent_version",
-    "state",
-    "quiet_from",
-    "quiet_from_ms",
-    "quiet_digests",
-)
-_UPDATE_STREAM = (
-    update(schema.streams)
-    .where(schema.streams.c.stream_id == bindparam("at"))
-    .values({name: bindparam(f"new_{name}") for name in _MOVING})
-)
-
-
-def _stream_row(stream: Stream) -> dict[str, Any]:
-    row = {name: getattr(stream, name) for name in _MOVING if name != "state"}
-    row |= {name: getattr(stream, name) for name in ("key_id", "device_id", "state_epoch", "created_ms")}
-    row["state"] = msgspec.json.encode({"stable": stream.stable, "volatile": stream.volatile})
-    return row
-
-
-def _stream_of(row: Row[Any]) -> Stream:
-    values = dict(row._mapping)
-    state = json.loads(values.pop("state"))
-    return Stream(**values, stable=state["stable"], volatile=state["volatile"])
-
-
-def _report_row(stream: Stream, arrival: Arrival, *, fork: bool) -> dict[str, Any]:
-    report: Report = arrival.heard.report
-    return {
-        "stream_id": stream.stream_id,
-        "device_id": stream.device_id,
-        "sequence": report.sequence,
-        "report_id": report.report_id,
-        "received_ms": arrival.heard.received_ms,
-        "digest": arrival.heard.digest,
-        "headers": arrival.headers,
-        "body": arrival.body,
-        "fork": int(fork),
-    }
-
-
-def _run_row(stream_id: int, run: ClosedRun) -> dict[str, Any]:
-    return {
-        "stream_id": stream_id,
-        "first_sequence": run.first_sequence,
-        "last_sequence": run.last_sequence,
-        "first_ms": run.first_ms,
-        "last_ms": run.last_ms,
-        "digests": run.digests,
-    }
-
-
-def _incident_row(device_id: str, incident: Incident, at_ms: int) -> dict[str, Any]:
-    return {
-        "device_id": device_id,
-        "kind": incident.kind,
-        "at_ms": at_ms,
-        "amount": min(incident.amount, 2**31 - 1),
-        "detail": incident.detail,
-    }

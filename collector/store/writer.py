@@ -18,7 +18,8 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from .intake import Arrival, Intake, Verdict
+from .intake import Intake, Verdict
+from .rows import Arrival
 
 log = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -146,19 +147,21 @@ class Writer:
 
     def _fail(self, posts: list[_Post], jobs: list[_Job], error: Exception) -> None:
         self._intake.discard(post.arrival for post in posts)
-        known = isinstance(error, SQLAlchemyError)
-        if self.healthy or not known:
-            log.error(
-                "store: a transaction failed, its %d reports are refused for now: %s",
-                len(posts),
-                error,
-                exc_info=not known,
-            )
-        self.healthy, self.last_error = False, type(error).__name__
-        refused = StoreUnavailableError(str(error))
-        self._answered([(post.ticket, refused) for post in posts])
+        batch: list[_Post | _Job] = [*posts, *jobs]
+        if not isinstance(error, SQLAlchemyError) and len(batch) > 1:
+            for item in batch:  # one of them cannot be taken: the others must not suffer for it
+                self._transact([item])
+            return
+        if isinstance(error, SQLAlchemyError):
+            if self.healthy:
+                log.error("store: a transaction failed, its %d reports are refused for now: %s", len(posts), error)
+            self.healthy, self.last_error = False, type(error).__name__
+            error = StoreUnavailableError(str(error))
+        else:
+            log.error("store: a report cannot be taken", exc_info=error)
+        self._answered([(post.ticket, error) for post in posts])
         for job in jobs:
-            job.future.set_exception(refused)
+            job.future.set_exception(error)
 
 
 def _attempt(connection: Connection, job: _Job) -> tuple[_Job, Any, Exception | None]:
