@@ -1,0 +1,189 @@
+"""test_catalogue: the shipped catalogue, what its loader refuses, and what reaches a laptop."""
+
+from __future__ import annotations
+
+import copy
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from agent.wire.settings import Catalogue
+from collector import catalogue
+from collector.catalogue import SHIPPED, SYSTEMS, CatalogueError
+
+DOCS = Path(__file__).parents[2] / "docs" / "catalogue.md"
+# fmt: off
+MUST_HAVE = {
+    "anydesk", "teamviewer", "rustdesk", "chrome-remote-desktop", "splashtop", "screenconnect", "goto", "anyviewer",
+    "jump-desktop", "parsec", "nomachine", "meshcentral", "dwservice", "hoptodesk", "getscreen", "remote-utilities",
+    "ultraviewer", "todesk", "sunlogin", "supremo", "quick-assist", "windows-rdp", "apple-remote-desktop", "realvnc",
+    "tigervnc", "x11vnc", "tightvnc", "ultravnc", "xrdp", "gnome-remote-desktop", "krdp", "sunshine", "isl-online",
+    "zoho-assist", "atera", "ninjaone", "openssh-server", "openssh", "tailscale", "zerotier", "cloudflared", "ngrok",
+    "frp", "vscode-tunnel", "nvda",
+}
+SHARED_BY_HONEST_PROGRAMS = {
+    "teams.exe", "dwm.exe", "sc.exe", "osqueryi.exe", "cmd.exe", "rundll32.exe", "agent.exe", "msiexec.exe",
+    "tar.exe", "7z.exe", "connect.exe", "setup.exe", "level.exe", "plink.exe", "svchost.exe", "java", "java.exe",
+    "python3", "code", "service", "mstsc.exe",
+}
+# fmt: on
+TOOL = {
+    "id": "handy",
+    "name": "Handy",
+    "vendor_group": "handy-works",
+    "role": "control",
+    "inbound_control": "yes",
+    "linux": {"processes": ["handyd"], "services": ["handy.service"], "paths": ["/opt/handy"]},
+    "session_evidence": ["handyd forks for each session"],
+    "source": "its package",
+    "confirmed": True,
+}
+
+
+def file_with(folder: Path, *tools: dict[str, Any], **top: Any) -> Path:
+    path = folder / "tools.yaml"
+    path.write_text(yaml.safe_dump({"too_common": ["agent", "agent.exe"], "tools": list(tools), **top}))
+    return path
+
+
+def changed(**fields: Any) -> dict[str, Any]:
+    tool = copy.deepcopy(TOOL)
+    tool.update(fields)
+    return tool
+
+
+def test_the_shipped_catalogue_knows_the_tools_that_matter_most() -> None:
+    assert not MUST_HAVE - {entry.id for entry in catalogue.load()}
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_every_system_has_its_tools(system: str) -> None:
+    counts = {"linux": 25, "macos": 22, "windows": 38}
+    known = [e.id for e in catalogue.load() if any(msgspec.structs.astuple(getattr(e, system)))]
+    assert len(known) >= counts[system], known
+
+
+def test_tigervnc_on_linux_is_known_by_its_servers_and_not_by_its_viewer() -> None:
+    tigervnc = next(entry for entry in catalogue.load() if entry.id == "tigervnc")
+    assert set(tigervnc.linux.processes) == {"Xvnc", "Xtigervnc", "x0vncserver", "x0tigervncserver", "vncserver"}
+
+
+@pytest.mark.parametrize(
+    "viewer", ["xvncviewer", "vncviewer.exe", "mstsc.exe", "xfreerdp", "rutview.exe", "tvnviewer.exe"]
+)
+def test_no_program_that_only_looks_at_other_machines_is_listed(viewer: str) -> None:
+    assert not [e.id for e in catalogue.load() if viewer in processes(e)]
+
+
+@pytest.mark.parametrize("name", sorted(SHARED_BY_HONEST_PROGRAMS))
+def test_a_name_that_honest_programs_carry_never_counts_alone(name: str) -> None:
+    for tool in catalogue.for_wire(catalogue.load(), version=1).tools:
+        if any(fnmatchcase(name, pattern.lower()) for pattern in processes(tool)):
+            assert tool.needs_second_artefact, f"{tool.id} takes {name} for itself"
+
+
+def test_the_stop_list_of_the_file_holds_every_such_name() -> None:
+    assert not SHARED_BY_HONEST_PROGRAMS - set(yaml.safe_load(SHIPPED.read_text())["too_common"])
+
+
+def test_a_laptop_never_learns_that_screen_readers_exist() -> None:
+    entries = catalogue.load()
+    readers = [entry.id for entry in entries if entry.accessibility]
+    assert "nvda" in readers
+    wire = msgspec.json.encode(catalogue.for_wire(entries, version=1)).decode().lower()
+    assert "nvda" not in wire
+
+
+def test_laptops_get_what_they_match_by_and_nothing_else() -> None:
+    wire = catalogue.for_wire(catalogue.load(), version=7)
+    assert wire.version == 7
+    assert [tool.id for tool in wire.tools] == sorted(tool.id for tool in wire.tools)
+    assert msgspec.json.decode(msgspec.json.encode(wire), type=Catalogue) == wire
+    sent = {key for tool in msgspec.to_builtins(wire)["tools"] for key in tool}
+    assert sent == {"id", "role", "ports", "needs_second_artefact", "linux", "macos", "windows"}
+
+
+def test_what_reaches_every_laptop_stays_small() -> None:
+    assert len(msgspec.json.encode(catalogue.for_wire(catalogue.load(), version=1))) < 24_000
+
+
+def test_nine_products_of_one_maker_count_as_one() -> None:
+    groups = {entry.id: entry.vendor_group for entry in catalogue.load()}
+    assert groups["quick-assist"] == groups["windows-rdp"] == groups["vscode-tunnel"]
+    assert groups["openssh"] == groups["openssh-server"]
+
+
+def test_a_correct_file_loads(tmp_path: Path) -> None:
+    (entry,) = catalogue.load(file_with(tmp_path, TOOL))
+    assert entry.linux.services == ("handy.service",)
+    assert entry.windows.processes == ()
+
+
+@pytest.mark.parametrize(
+    ("tool", "message"),
+    [
+        (changed(rolle="control"), "tools.yaml: handy: Object contains unknown field `rolle`"),
+        (changed(inbound_control=True), "tools.yaml: handy: inbound_control: Expected `str`, got `bool`"),
+        (changed(role="spy"), "tools.yaml: handy: role: Invalid enum value 'spy'"),
+        (changed(ports=[70000]), "tools.yaml: handy: ports[0]: Expected `int` <= 65535"),
+        (changed(linux={"proceses": ["x"]}), "tools.yaml: handy: linux: Object contains unknown field `proceses`"),
+        (changed(linux={}), "tools.yaml: handy: needs a process, service or path on at least one of"),
+        (
+            changed(linux={"processes": ["/usr/bin/handyd"]}),
+            "handy: linux.processes: '/usr/bin/handyd' must be a base name",
+        ),
+        (changed(linux={"paths": ["opt/handy"]}), "handy: linux.paths: 'opt/handy' must begin with /"),
+        (changed(windows={"paths": ["C:\\Handy"]}), "handy: windows.paths: 'C:\\\\Handy' must begin with /"),
+        (changed(linux={"processes": ["agent"]}), "handy: linux.processes: 'agent' stands for 'agent' too"),
+        (
+            changed(windows={"processes": ["Age*.exe"]}),
+            "handy: windows.processes: 'Age*.exe' stands for 'agent.exe' too",
+        ),
+        (
+            changed(linux={"processes": ["agent"]}, needs_second_artefact=True),
+            "handy: linux: needs_second_artefact, but there is no path and no service",
+        ),
+        ({"name": "nameless"}, "tools.yaml: tool number 1: Object missing required field `id`"),
+    ],
+)
+def test_a_mistake_is_told_with_its_entry_and_field(tmp_path: Path, tool: dict[str, Any], message: str) -> None:
+    with pytest.raises(CatalogueError) as refused:
+        catalogue.load(file_with(tmp_path, tool))
+    assert message in str(refused.value)
+
+
+def test_one_artefact_cannot_stand_for_two_tools(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match=r"second: linux: 'handyd' belongs to handy already"):
+        catalogue.load(file_with(tmp_path, TOOL, changed(id="second", linux={"processes": ["handyd"]})))
+
+
+def test_one_id_cannot_stand_for_two_tools(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match=r"handy: id: used twice"):
+        catalogue.load(file_with(tmp_path, TOOL, TOOL))
+
+
+def test_a_misspelt_top_level_key_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match=r"tools.yaml: .*unknown field `extra`"):
+        catalogue.load(file_with(tmp_path, TOOL, extra=[]))
+
+
+def test_broken_yaml_is_told_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "tools.yaml"
+    path.write_text("tools: [\n")
+    with pytest.raises(CatalogueError, match=r"^tools.yaml: line 2: "):
+        catalogue.load(path)
+
+
+def test_the_page_about_the_catalogue_explains_every_field_and_lists_every_tool() -> None:
+    page = DOCS.read_text(encoding="utf-8")
+    fields = [field.name for field in msgspec.structs.fields(catalogue.CatalogueEntry)]
+    missing = [name for name in [*fields, *(entry.id for entry in catalogue.load())] if f"`{name}`" not in page]
+    assert not missing
+
+
+def processes(tool: Any) -> tuple[str, ...]:
+    return tuple(tool.linux.processes + tool.macos.processes + tool.windows.processes)
