@@ -1,0 +1,194 @@
+"""enrolment: tokens, devices and the generations of their keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from collector.instants import from_ms
+from collector.keys import DeviceKey
+
+from . import schema
+from .secrets import new_id, new_secret, secret_digest
+
+
+class TokenRefused(Exception):  # noqa: N818 - an answer to the agent, not an error of this program
+    """An enrolment token that does not let this laptop in. The message says why."""
+
+
+class EnrolmentToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A token as people see it; its secret was shown once, when it was made."""
+
+    token_id: str
+    note: str
+    group: str
+    created_at: str
+    expires_at: str
+    quota: int
+    used: int
+    revoked: bool
+    serials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewDevice:
+    """What an enrolment request says, once its signature was verified."""
+
+    key_id: str
+    alg: str
+    public_key: bytes
+    protection: str
+    hostname: str
+    serial: str
+
+
+def create_token(
+    connection: Connection,
+    *,
+    now_ms: int,
+    expires_ms: int,
+    quota: int,
+    note: str,
+    group: str,
+    serials: tuple[str, ...] = (),
+) -> tuple[str, str]:
+    """Make an enrolment token. Returns (token id, secret); the secret cannot be shown again."""
+    secret, token_id = new_secret("fhe"), new_id("tok")
+    row = {
+        "token_id": token_id,
+        "digest": secret_digest(secret),
+        "note": note,
+        "group_name": group,
+        "created_ms": now_ms,
+        "expires_ms": expires_ms,
+        "quota": quota,
+        "used": 0,
+        "revoked_ms": None,
+        "serials": msgspec.json.encode(serials).decode(),
+    }
+    connection.execute(insert(schema.enrolment_tokens), row)
+    return token_id, secret
+
+
+def list_tokens(connection: Connection) -> list[EnrolmentToken]:
+    """All tokens, newest first."""
+    table = schema.enrolment_tokens
+    rows = connection.execute(select(table).order_by(table.c.created_ms.desc(), table.c.token_id))
+    return [_token(row._mapping) for row in rows]
+
+
+def _token(row: Any) -> EnrolmentToken:
+    return EnrolmentToken(
+        token_id=row["token_id"],
+        note=row["note"],
+        group=row["group_name"],
+        created_at=from_ms(row["created_ms"]).isoformat(),
+        expires_at=from_ms(row["expires_ms"]).isoformat(),
+        quota=row["quota"],
+        used=row["used"],
+        revoked=row["revoked_ms"] is not None,
+        serials=msgspec.json.decode(row["serials"], type=tuple[str, ...]),
+    )
+
+
+def revoke_token(connection: Connection, token_id: str, now_ms: int) -> bool:
+    """Refuse a token from now on. False when there is no such token."""
+    table = schema.enrolment_tokens
+    statement = (
+        update(table).where(table.c.token_id == token_id).values(revoked_ms=func.coalesce(table.c.revoked_ms, now_ms))
+    )
+    return connection.execute(statement).rowcount == 1
+
+
+def spend_token(connection: Connection, secret: str, serial: str, now_ms: int) -> str:
+    """Use a token once. Returns the group it enrols into.
+
+    Raises:
+        TokenRefused: unknown, revoked, expired, used up, or for other serial numbers.
+    """
+    table = schema.enrolment_tokens
+    row = connection.execute(select(table).where(table.c.digest == secret_digest(secret))).one_or_none()
+    if row is None:
+        raise TokenRefused("the token is unknown")
+    if row.revoked_ms is not None:
+        raise TokenRefused("the token was revoked")
+    if row.expires_ms <= now_ms:
+        raise TokenRefused("the token has expired")
+    if row.used >= row.quota:
+        raise TokenRefused("the token is used up")
+    serials = msgspec.json.decode(row.serials, type=tuple[str, ...])
+    if serials and serial not in serials:
+        raise TokenRefused("the token is for other serial numbers")
+    connection.execute(update(table).where(table.c.token_id == row.token_id).values(used=table.c.used + 1))
+    group: str = row.group_name
+    return group
+
+
+def add_device(connection: Connection, new: NewDevice, group: str, now_ms: int, device_id: str | None = None) -> str:
+    """Enter a device with the first generation of its key. Returns its id.
+
+    A serial number that another device already has is noted on the new one alone: it is a claim, and whoever makes
+    it must not be able to change how the other device is judged.
+    """
+    devices = schema.devices
+    known = None
+    if new.serial:
+        holders = select(devices.c.device_id).where(devices.c.serial == new.serial).order_by(devices.c.enrolled_ms)
+        known = connection.execute(holders.limit(1)).scalar_one_or_none()
+    device_id = device_id or str(uuid4())
+    if connection.execute(select(devices.c.device_id).where(devices.c.device_id == device_id)).first() is None:
+        connection.execute(
+            insert(devices),
+            {
+                "device_id": device_id,
+                "enrolled_ms": now_ms,
+                "group_name": group,
+                "hostname": new.hostname,
+                "serial": new.serial,
+                "claims_serial_of": known,
+                "retired_ms": None,
+            },
+        )
+    keys = schema.device_keys
+    last = select(func.max(keys.c.generation)).where(keys.c.device_id == device_id)
+    generation = (connection.execute(last).scalar_one_or_none() or 0) + 1
+    connection.execute(
+        insert(keys),
+        {
+            "key_id": new.key_id,
+            "device_id": device_id,
+            "generation": generation,
+            "alg": new.alg,
+            "public_key": new.public_key,
+            "protection": new.protection,
+            "created_ms": now_ms,
+            "revoked_ms": None,
+        },
+    )
+    return device_id
+
+
+def find_key(connection: Connection, key_id: str) -> DeviceKey | None:
+    """A device key by its id; None when no device has it."""
+    keys, devices = schema.device_keys, schema.devices
+    statement = (
+        select(keys, devices.c.group_name, devices.c.retired_ms)
+        .join(devices, devices.c.device_id == keys.c.device_id)
+        .where(keys.c.key_id == key_id)
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    return DeviceKey(
+        key_id=row.key_id,
+        device_id=row.device_id,
+        alg=row.alg,
+        public_key=row.public_key,
+        revoked=row.revoked_ms is not None or row.retired_ms is not None,
+        group=row.group_name,
+    )

@@ -1,0 +1,41 @@
+"""limits: how often one sender may ask, so that a flood harms nobody but its sender."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+REMEMBERED = 200_000
+"""Senders that are remembered; the longest unheard is forgotten first."""
+
+
+class RateLimit:
+    """A token bucket per sender."""
+
+    def __init__(self, per_minute: float, burst: int) -> None:
+        """
+        Args:
+            per_minute: requests that a sender may make in the long run.
+            burst: requests that it may make at once.
+        """
+        self._per_s = per_minute / 60
+        self._burst = float(burst)
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait_s(self, sender: str, now_s: float) -> int:
+        """Take one request. 0 when it is allowed, else whole seconds until the next one will be.
+
+        Args:
+            now_s: a clock that never goes back.
+        """
+        level, since = self._buckets.pop(sender, (self._burst, now_s))
+        level = min(self._burst, level + (now_s - since) * self._per_s)
+        if level >= 1:
+            self._keep(sender, level - 1, now_s)
+            return 0
+        self._keep(sender, level, now_s)
+        return max(1, int((1 - level) / self._per_s + 0.999))
+
+    def _keep(self, sender: str, level: float, now_s: float) -> None:
+        self._buckets[sender] = (level, now_s)
+        if len(self._buckets) > REMEMBERED:
+            self._buckets.popitem(last=False)
