@@ -11,7 +11,6 @@ from agent.wire.report import Failure
 from agent.wire.settings import Catalogue
 from agent.wire.signals import Signal
 
-
 MAX_TEXT: Final = 256
 """Characters of one text that a signal carries."""
 

@@ -17,9 +17,8 @@ class FakeHost:
     Args:
         files: text by path; a folder exists where a file lies below it, ~ paths lie below /home/user.
         denied: paths that may not be read.
-        processes: running processes; owners that `tcp_sockets` is asked about must be among them.
+        processes: running processes; into one without a path this agent may not look.
         started: when a process was started, by its number; an hour ago where it is not said.
-        opaque: processes into which this agent may not look.
         sockets: all sockets, with their owners.
         tcp: the kernel's figures of established sockets.
         commands: output by command line.
@@ -33,7 +32,6 @@ class FakeHost:
         denied: Iterable[str] = (),
         processes: Iterable[Process] = (),
         started: Mapping[int, datetime] | None = None,
-        opaque: Iterable[int] = (),
         services: Iterable[Service] = (),
         sockets: Iterable[Socket] = (),
         tcp: Mapping[Socket, TcpInfo] | None = None,
@@ -53,7 +51,6 @@ class FakeHost:
         self._denied = frozenset(denied)
         self._processes = tuple(processes)
         self._started = dict(started or {})
-        self._opaque = frozenset(opaque)
         self._services = tuple(sorted(services, key=lambda service: service.name))
         self._sockets = tuple(sockets)
         self._tcp = dict(tcp or {})
@@ -143,9 +140,8 @@ class FakeHost:
         return self._started.get(pid, self._now - timedelta(hours=1))
 
     def tcp_sockets(self, owners: Iterable[int] = ()) -> tuple[Socket, ...]:
-        asked = frozenset(owners)
-        if asked & self._opaque:
-            raise HostDeniedError("a process of somebody else")
+        open_to_us = {process.pid for process in self._processes if process.path is not None}
+        asked = open_to_us.intersection(owners)
         return tuple(socket if socket.pid in asked else _without_owner(socket) for socket in self._sockets)
 
     def tcp_info(self, wanted: Iterable[Socket]) -> dict[Socket, TcpInfo]:

@@ -33,7 +33,7 @@ class Process:
     name: str
     """Base name of the executable, or the kernel's name where the executable cannot be read."""
     path: str | None
-    """Path of the executable; None where it cannot be read."""
+    """Path of the executable; None where this agent may not look into the process."""
     parent_pid: int = 0
     aliases: tuple[str, ...] = ()
     """Other names it goes by: the kernel's name (cut to 15 bytes on Linux), the script that an interpreter runs."""
@@ -61,6 +61,11 @@ class Socket:
     pid: int | None = None
     """Owning process; None where it is none of those that were asked about. Where processes share the socket, the one
     that was there first for a listening socket, the newest for an established one."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """True where it can be reached from this machine alone."""
+        return self.local_address == "::1" or self.local_address.startswith("127.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +168,8 @@ class Host(Protocol):
         """All listening and established TCP sockets of this machine; IPv4-mapped addresses are written as IPv4.
 
         Args:
-            owners: processes among which to look for the sockets' owners. Each costs, so ask about few.
-
-        Raises:
-            HostDeniedError: this agent may not look into one of them.
+            owners: processes among which to look for the sockets' owners. Each costs, so ask about few. Those into
+                which this agent may not look (their path is None) are found to own nothing.
         """
         ...
 

@@ -9,6 +9,12 @@ from typing import Final
 
 from agent.probe import Probe
 
-from . import clock
+from . import clock, platform, power, remote_sessions, remote_tools
 
-PROBES: Final[tuple[Probe, ...]] = (clock.PROBE,)
+PROBES: Final[tuple[Probe, ...]] = (
+    platform.PROBE,
+    clock.PROBE,
+    power.PROBE,
+    remote_tools.PROBE,
+    remote_sessions.PROBE,
+)

@@ -1,0 +1,130 @@
+"""matching: which remote-access tools of the signed catalogue this machine has.
+
+The comparison happens here, on the laptop, so that its lists of programs and files never leave it. What comes out
+names tools and artefacts in the catalogue's own words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from agent.host import Host, Process, Service, System
+from agent.wire.settings import Artefacts, Catalogue, ToolEntry
+
+KERNEL_NAME_CHARACTERS: Final = 15
+"""Linux keeps no more of a process's name where the executable cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One tool of the catalogue that is on this machine."""
+
+    tool: ToolEntry
+    processes: tuple[Process, ...]
+    """Its running processes."""
+    listed: Artefacts
+    """Those of the catalogue's artefacts that were found."""
+    enabled: bool
+    """One of its services starts by itself."""
+
+
+class Names:
+    """A set of names and patterns; * stands for any characters but a slash."""
+
+    def __init__(self, patterns: Iterable[str], *, fold_case: bool = False) -> None:
+        self._fold_case = fold_case
+        self._exact: dict[str, list[str]] = {}
+        self._cut: dict[str, list[str]] = {}
+        self._wild: list[tuple[re.Pattern[str], str]] = []
+        for pattern in patterns:
+            folded = self._folded(pattern)
+            if "*" in pattern:
+                self._wild.append((re.compile(re.escape(folded).replace(r"\*", "[^/]*")), pattern))
+            else:
+                self._exact.setdefault(folded, []).append(pattern)
+                self._cut.setdefault(folded[:KERNEL_NAME_CHARACTERS], []).append(pattern)
+
+    def matching(self, name: str, *, may_be_cut: bool = False) -> set[str]:
+        """The patterns that fit a name. One that may be cut fits every pattern that begins with it."""
+        folded = self._folded(name)
+        found = {pattern for wild, pattern in self._wild if wild.fullmatch(folded)}
+        found.update(self._exact.get(folded, ()))
+        if may_be_cut and len(folded) == KERNEL_NAME_CHARACTERS:
+            found.update(self._cut.get(folded, ()))
+        return found
+
+    def _folded(self, name: str) -> str:
+        return name.casefold() if self._fold_case else name
+
+
+def find_tools(catalogue: Catalogue, host: Host) -> tuple[Found, ...]:
+    """All tools of the catalogue that are on the machine, in the catalogue's order."""
+    processes = _processes_by_pattern(catalogue, host)
+    services = _services_by_pattern(catalogue, host)
+    found = (_find(tool, host, processes, services) for tool in catalogue.tools)
+    return tuple(one for one in found if one is not None)
+
+
+def find_running(catalogue: Catalogue, host: Host) -> tuple[Found, ...]:
+    """Only those tools that run; looks for files and services of no other, so it is cheap."""
+    processes = _processes_by_pattern(catalogue, host)
+    tools = [
+        tool for tool in catalogue.tools if not processes.keys().isdisjoint(artefacts(tool, host.system).processes)
+    ]
+    services = _services_by_pattern(catalogue, host) if any(tool.needs_second_artefact for tool in tools) else {}
+    found = (_find(tool, host, processes, services) for tool in tools)
+    return tuple(one for one in found if one is not None)
+
+
+def artefacts(tool: ToolEntry, system: System) -> Artefacts:
+    """By what a tool is known on this operating system."""
+    return {"linux": tool.linux, "macos": tool.macos, "windows": tool.windows}[system]
+
+
+def _find(
+    tool: ToolEntry,
+    host: Host,
+    processes: Mapping[str, list[Process]],
+    services: Mapping[str, list[Service]],
+) -> Found | None:
+    known = artefacts(tool, host.system)
+    listed = Artefacts(
+        processes=tuple(pattern for pattern in known.processes if pattern in processes),
+        services=tuple(pattern for pattern in known.services if pattern in services),
+        paths=tuple(path for path in known.paths if host.exists(path)),
+    )
+    if not (listed.paths or listed.services or (listed.processes and not tool.needs_second_artefact)):
+        return None
+    running = {process.pid: process for pattern in listed.processes for process in processes[pattern]}
+    return Found(
+        tool=tool,
+        processes=tuple(running[pid] for pid in sorted(running)),
+        listed=listed,
+        enabled=any(service.enabled for pattern in listed.services for service in services[pattern]),
+    )
+
+
+def _processes_by_pattern(catalogue: Catalogue, host: Host) -> dict[str, list[Process]]:
+    patterns = (pattern for tool in catalogue.tools for pattern in artefacts(tool, host.system).processes)
+    names = Names(patterns, fold_case=host.system == "windows")
+    found: dict[str, list[Process]] = {}
+    for process in host.processes():
+        matched = names.matching(process.name, may_be_cut=process.path is None)
+        for alias in process.aliases:
+            matched |= names.matching(alias, may_be_cut=True)
+        for pattern in matched:
+            found.setdefault(pattern, []).append(process)
+    return found
+
+
+def _services_by_pattern(catalogue: Catalogue, host: Host) -> dict[str, list[Service]]:
+    patterns = (pattern for tool in catalogue.tools for pattern in artefacts(tool, host.system).services)
+    names = Names(patterns, fold_case=host.system == "windows")
+    found: dict[str, list[Service]] = {}
+    for service in host.services():
+        for pattern in names.matching(service.name):
+            found.setdefault(pattern, []).append(service)
+    return found

@@ -1,0 +1,139 @@
+"""platform: which machine and which operating system this is, and whether it is a virtual machine.
+
+Supports: the asset in the roster is this machine; a company laptop that runs as a virtual machine was copied or rented.
+Evasion: a hypervisor may forge SMBIOS strings and hide its processor flag; both at once is rare, but possible.
+Privacy: serial number and system UUID identify the asset. No accounts, no software list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from agent.host import Host, HostDeniedError, HostError
+from agent.host.commands import SYSTEMD_DETECT_VIRT
+from agent.probe import Given, Probe, plain
+from agent.wire.signals import Platform
+
+OS_RELEASE: Final = ("/etc/os-release", "/usr/lib/os-release")
+DMI: Final = "/sys/class/dmi/id"
+VENDOR_ENTRIES: Final = ("sys_vendor", "product_name", "board_vendor", "bios_vendor", "product_version")
+
+CHASSIS: Final = {
+    **dict.fromkeys((8, 9, 10, 14), "notebook"),
+    **dict.fromkeys((30, 31, 32), "convertible"),
+    **dict.fromkeys((3, 4, 5, 6, 7, 13, 15, 16, 24, 35, 36), "desktop"),
+    **dict.fromkeys((17, 23, 25, 28, 29), "server"),
+}
+"""Chassis types of SMBIOS 3.x, section 7.4.1, in our words."""
+CHASSIS_UNKNOWN: Final = 2
+
+HYPERVISORS: Final = (
+    ("vmware", "vmware"),
+    ("virtualbox", "virtualbox"),
+    ("innotek gmbh", "virtualbox"),
+    ("parallels", "parallels"),
+    ("virtual machine", "hyperv"),
+    ("hvm domu", "xen"),
+    ("xen", "xen"),
+    ("bhyve", "bhyve"),
+    ("amazon ec2", "amazon"),
+    ("google compute engine", "google"),
+    ("apple virtualization", "apple"),
+    ("kubevirt", "kvm"),
+    ("openstack", "kvm"),
+    ("rhev", "kvm"),
+    ("ovirt", "kvm"),
+    ("qemu", "qemu"),
+    ("bochs", "qemu"),
+    ("kvm", "kvm"),
+)
+"""Words in SMBIOS strings of virtual machines, the telling ones first."""
+ALSO_BARE_METAL: Final = ("amazon", "google")
+"""Clouds that write their name into the SMBIOS of their bare machines too: the processor's flag decides."""
+X86: Final = ("x86_64", "i386", "i686")
+
+
+def collect(given: Given) -> Platform:
+    """Put together what the machine says about itself; what cannot be read is None."""
+    host = given.host
+    release, architecture = host.kernel()
+    name, version = parse_os_release(next((text for path in OS_RELEASE if (text := _read(host, path))), ""))
+    return Platform(
+        system=host.system,
+        os_name=plain(name),
+        os_version=plain(version),
+        kernel=plain(release),
+        architecture=plain(architecture),
+        hostname=plain(host.hostname()),
+        manufacturer=_dmi(host, "sys_vendor"),
+        product=_dmi(host, "product_name"),
+        serial=_dmi(host, "product_serial"),
+        hardware_uuid=_dmi(host, "product_uuid"),
+        chassis=parse_chassis(_dmi(host, "chassis_type") or ""),
+        hypervisor=_hypervisor(host, architecture),
+    )
+
+
+def parse_os_release(text: str) -> tuple[str, str]:
+    """Name and version of an os-release file; empty where it does not say."""
+    fields = {}
+    for line in text.splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and not key.startswith("#"):
+            fields[key] = value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+    return fields.get("NAME", ""), fields.get("VERSION_ID", fields.get("BUILD_ID", ""))
+
+
+def parse_chassis(text: str) -> str | None:
+    """Form of the machine out of its SMBIOS chassis type; None where that says nothing."""
+    number = int(text) if text.isdecimal() else 0
+    return CHASSIS.get(number, "other") if 0 < number != CHASSIS_UNKNOWN else None
+
+
+def parse_hypervisor(strings: Iterable[str], cpuinfo: str, *, x86: bool) -> str | None:
+    """Name of the hypervisor by SMBIOS strings and the processor's flag.
+
+    Returns:
+        "unknown" where only the flag gives it away, "none" on bare metal, None where neither can tell.
+    """
+    flagged = any(
+        "hypervisor" in line.split() for line in cpuinfo.splitlines() if line.startswith(("flags", "Features"))
+    )
+    texts = [text.casefold() for text in strings]
+    for word, name in HYPERVISORS:
+        if any(word in text for text in texts) and (flagged or name not in ALSO_BARE_METAL):
+            return name
+    if flagged:
+        return "unknown"
+    return "none" if (x86 and cpuinfo) or texts else None
+
+
+def _hypervisor(host: Host, architecture: str) -> str | None:
+    if xen := (_read(host, "/sys/hypervisor/type") or "").strip():
+        return plain(xen)
+    strings = [text for entry in VENDOR_ENTRIES if (text := _dmi(host, entry))]
+    found = parse_hypervisor(strings, _read(host, "/proc/cpuinfo") or "", x86=architecture in X86)
+    if found != "unknown":
+        return found
+    try:
+        named = host.run(SYSTEMD_DETECT_VIRT).strip()
+    except HostError:
+        return found
+    return plain(named) if named not in ("", "none") else found
+
+
+def _dmi(host: Host, entry: str) -> str | None:
+    text = _read(host, f"{DMI}/{entry}")
+    return plain(text.strip()) or None if text else None
+
+
+def _read(host: Host, path: str) -> str | None:
+    """A file's text; None where it does not exist or needs a permission (serial and UUID need root)."""
+    try:
+        return host.read_text(path)
+    except HostDeniedError:
+        return None
+
+
+PROBE = Probe(signal=Platform, collect=collect, every_s=3600)
