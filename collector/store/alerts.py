@@ -1,0 +1,268 @@
+"""alerts: what analysts work on, with everything that happened to each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from uuid import uuid4
+
+import msgspec
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import Connection
+
+from collector.alerting import ClosedAlert, Disposition, Open, OpenAlert, Update
+from collector.instants import from_ms, maybe_from_ms
+from collector.risk import Counts
+
+from . import schema
+
+Status = Literal["open", "acknowledged", "closed"]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to an alert."""
+
+    at: str
+    actor: str
+    action: str
+    detail: str
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert as people and programs see it. Title and summary hold text that a laptop chose."""
+
+    alert_id: str
+    subject_kind: str
+    subject_id: str
+    status: Status
+    title: str
+    summary: str
+    risk_score: int
+    band: str
+    rules: tuple[str, ...]
+    opened_at: str
+    updated_at: str
+    closed_at: str | None
+    disposition: str | None
+    assignee: str | None
+    previous_alert_id: str | None
+    version: int
+
+
+class AlertError(ValueError):
+    """A change that an alert does not allow. The message says why."""
+
+
+def _clean(text: str) -> str:
+    """Text that every database takes: PostgreSQL refuses NUL and lone surrogates."""
+    return text.replace("\0", "�").encode("utf-8", "replace").decode()
+
+
+def _alert(row: Any) -> Alert:
+    closed_at = maybe_from_ms(row.closed_ms)
+    return Alert(
+        alert_id=row.alert_id,
+        subject_kind=row.subject_kind,
+        subject_id=row.subject_id,
+        status=row.status,
+        title=row.title,
+        summary=row.summary,
+        risk_score=row.risk_score,
+        band=row.band,
+        rules=msgspec.json.decode(row.rules, type=tuple[str, ...]),
+        opened_at=from_ms(row.opened_ms).isoformat(),
+        updated_at=from_ms(row.updated_ms).isoformat(),
+        closed_at=closed_at.isoformat() if closed_at else None,
+        disposition=row.disposition,
+        assignee=row.assignee,
+        previous_alert_id=row.previous_alert_id,
+        version=row.version,
+    )
+
+
+def find(connection: Connection, alert_id: str) -> Alert | None:
+    """One alert; None when there is none of that id."""
+    row = connection.execute(select(schema.alerts).where(schema.alerts.c.alert_id == alert_id)).one_or_none()
+    return None if row is None else _alert(row)
+
+
+def listing(
+    connection: Connection,
+    *,
+    status: Status | None = None,
+    subject_id: str | None = None,
+    before: tuple[int, str] | None = None,
+    limit: int = 50,
+) -> list[Alert]:
+    """Alerts, newest first.
+
+    Args:
+        before: (opened_ms, alert_id) of the last alert that was shown; only older ones follow.
+    """
+    table = schema.alerts
+    statement = select(table).order_by(table.c.opened_ms.desc(), table.c.alert_id.desc()).limit(limit)
+    if status is not None:
+        statement = statement.where(table.c.status == status)
+    if subject_id is not None:
+        statement = statement.where(table.c.subject_id == subject_id)
+    if before is not None:
+        opened_ms, alert_id = before
+        statement = statement.where(
+            (table.c.opened_ms < opened_ms) | ((table.c.opened_ms == opened_ms) & (table.c.alert_id < alert_id))
+        )
+    return [_alert(row) for row in connection.execute(statement)]
+
+
+def history(connection: Connection, alert_id: str) -> list[Event]:
+    """What happened to an alert, oldest first."""
+    table = schema.alert_events
+    rows = connection.execute(select(table).where(table.c.alert_id == alert_id).order_by(table.c.row_id))
+    return [
+        Event(at=from_ms(row.at_ms).isoformat(), actor=row.actor, action=row.action, detail=row.detail) for row in rows
+    ]
+
+
+def standing(connection: Connection, device_id: str) -> tuple[OpenAlert | None, ClosedAlert | None]:
+    """The alert about a device that people work on, and the last one that was closed."""
+    table = schema.alerts
+    newest = (
+        select(table)
+        .where(table.c.subject_kind == "device", table.c.subject_id == device_id)
+        .order_by(table.c.opened_ms.desc(), table.c.alert_id.desc())
+    )
+    opened: OpenAlert | None = None
+    for row in connection.execute(newest):
+        rules = msgspec.json.decode(row.rules, type=tuple[str, ...])
+        if row.status != "closed":
+            opened = OpenAlert(alert_id=row.alert_id, rules=rules, band=row.band)
+            continue
+        closed = ClosedAlert(
+            alert_id=row.alert_id,
+            rules=rules,
+            band=row.band,
+            disposition=row.disposition,
+            closed_at=from_ms(row.closed_ms),
+        )
+        return opened, closed
+    return opened, None
+
+
+def apply(connection: Connection, device_id: str, step: Open | Update, now_ms: int) -> str:
+    """Open or change the alert of a device as judgement decided. Returns its id."""
+    said = {
+        "title": _clean(step.title),
+        "summary": _clean(step.summary),
+        "risk_score": step.risk_score,
+        "band": step.band,
+        "rules": msgspec.json.encode(step.rules),
+        "updated_ms": now_ms,
+    }
+    if isinstance(step, Update):
+        table = schema.alerts
+        connection.execute(
+            update(table).where(table.c.alert_id == step.alert_id).values(**said, version=table.c.version + 1)
+        )
+        _note(connection, step.alert_id, now_ms, "collector", "updated", f"{step.band}, {step.risk_score}")
+        return step.alert_id
+    alert_id = str(uuid4())
+    connection.execute(
+        insert(schema.alerts),
+        said
+        | {
+            "alert_id": alert_id,
+            "subject_kind": "device",
+            "subject_id": device_id,
+            "status": "open",
+            "opened_ms": now_ms,
+            "closed_ms": None,
+            "disposition": None,
+            "assignee": None,
+            "previous_alert_id": step.follows,
+            "version": 1,
+        },
+    )
+    _note(connection, alert_id, now_ms, "collector", "opened", f"{step.band}, {step.risk_score}")
+    return alert_id
+
+
+def _note(connection: Connection, alert_id: str, now_ms: int, actor: str, action: str, detail: str) -> None:
+    row = {"alert_id": alert_id, "at_ms": now_ms, "actor": actor, "action": action, "detail": _clean(detail)}
+    connection.execute(insert(schema.alert_events), row)
+
+
+def _require(connection: Connection, alert_id: str, version: int | None) -> Alert:
+    alert = find(connection, alert_id)
+    if alert is None:
+        raise LookupError(alert_id)
+    if version is not None and alert.version != version:
+        raise AlertError("the alert was changed by somebody else; read it again")
+    return alert
+
+
+def acknowledge(connection: Connection, alert_id: str, actor: str, now_ms: int, version: int | None = None) -> Alert:
+    """Say that somebody looks into it; they become its assignee.
+
+    Raises:
+        LookupError: no such alert.
+        AlertError: it is closed, or was changed by somebody else.
+    """
+    alert = _require(connection, alert_id, version)
+    if alert.status == "closed":
+        raise AlertError("the alert is closed; a new finding opens a new one")
+    return _change(connection, alert, now_ms, actor, "acknowledged", "", {"status": "acknowledged", "assignee": actor})
+
+
+def close(
+    connection: Connection,
+    alert_id: str,
+    actor: str,
+    disposition: Disposition,
+    note: str,
+    now_ms: int,
+    version: int | None = None,
+) -> Alert:
+    """Close an alert with what it was found to be; the decision teaches the rules that it told.
+
+    Raises:
+        LookupError: no such alert.
+        AlertError: it is closed already, or was changed by somebody else.
+    """
+    alert = _require(connection, alert_id, version)
+    if alert.status == "closed":
+        raise AlertError("the alert is closed already")
+    values = {"status": "closed", "disposition": disposition, "closed_ms": now_ms}
+    return _change(connection, alert, now_ms, actor, f"closed as {disposition}", note, values)
+
+
+def comment(connection: Connection, alert_id: str, actor: str, text: str, now_ms: int) -> Alert:
+    """Add a remark.
+
+    Raises:
+        LookupError: no such alert.
+    """
+    return _change(connection, _require(connection, alert_id, None), now_ms, actor, "commented", text, {})
+
+
+def _change(
+    connection: Connection, alert: Alert, now_ms: int, actor: str, action: str, detail: str, values: dict[str, Any]
+) -> Alert:
+    table = schema.alerts
+    changed = values | {"updated_ms": now_ms, "version": alert.version + 1}
+    connection.execute(update(table).where(table.c.alert_id == alert.alert_id).values(**changed))
+    _note(connection, alert.alert_id, now_ms, actor, action, detail)
+    found = find(connection, alert.alert_id)
+    if found is None:
+        raise LookupError(alert.alert_id)
+    return found
+
+
+def dispositions(connection: Connection) -> dict[str, Counts]:
+    """What people decided, by rule id: every rule that a closed alert told is confirmed or found harmless by it."""
+    table = schema.alerts
+    tally: dict[str, list[int]] = {}
+    for row in connection.execute(select(table.c.rules, table.c.disposition).where(table.c.status == "closed")):
+        rules: Sequence[str] = msgspec.json.decode(row.rules)
+        for rule_id in rules:
+            counts = tally.setdefault(rule_id, [0, 0])
+            counts[0 if row.disposition == "confirmed" else 1] += 1
+    return {rule_id: Counts(confirmed=counts[0], benign=counts[1]) for rule_id, counts in sorted(tally.items())}

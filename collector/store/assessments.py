@@ -1,0 +1,116 @@
+"""assessments: the newest judgement of each device, the log of changed scores, and which devices wait for one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+from sqlalchemy import delete, insert, select
+from sqlalchemy.engine import Connection
+
+from collector.findings import Assessment
+from collector.instants import to_ms
+
+from . import schema
+from .database import upsert
+
+_decoder = msgspec.json.Decoder(Assessment)
+
+
+def waiting(connection: Connection, limit: int) -> list[str]:
+    """Devices whose input changed since they were judged."""
+    return list(connection.execute(select(schema.pending.c.device_id).limit(limit)).scalars())
+
+
+def queue(connection: Connection, device_ids: Collection[str]) -> None:
+    """Have devices judged again."""
+    if device_ids:
+        rows = [{"device_id": device_id} for device_id in sorted(device_ids)]
+        connection.execute(upsert(connection, schema.pending), rows)
+
+
+def queue_due(connection: Connection, now_ms: int, limit: int) -> int:
+    """Have devices judged again whose time has come. Returns how many."""
+    table = schema.assessments
+    due = select(table.c.device_id).where(table.c.next_due_ms <= now_ms).order_by(table.c.next_due_ms).limit(limit)
+    found = list(connection.execute(due).scalars())
+    queue(connection, found)
+    return len(found)
+
+
+def queue_all(connection: Connection, other_than_context: str) -> int:
+    """Have devices judged again that were last judged with other rules, policy or knowledge. Returns how many."""
+    table = schema.assessments
+    found = list(connection.execute(select(table.c.device_id).where(table.c.context != other_than_context)).scalars())
+    queue(connection, found)
+    return len(found)
+
+
+def load(connection: Connection, device_id: str) -> Assessment | None:
+    """The newest judgement of a device; None before the first."""
+    table = schema.assessments
+    body = connection.execute(select(table.c.body).where(table.c.device_id == device_id)).scalar_one_or_none()
+    return None if body is None else _decoder.decode(body)
+
+
+def save(connection: Connection, assessments: Sequence[Assessment]) -> None:
+    """Keep judgements, log those that changed a score, band or finding, and take the devices off the queue."""
+    table = schema.assessments
+    ids = [each.device_id for each in assessments]
+    known = {
+        row.device_id: row
+        for row in connection.execute(
+            select(table.c.device_id, table.c.version, table.c.body).where(table.c.device_id.in_(ids))
+        )
+    }
+    rows, changes = [], []
+    for each in assessments:
+        before = known.get(each.device_id)
+        changed = before is None or _said(_decoder.decode(before.body)) != _said(each)
+        version = (before.version if before else 0) + int(changed)
+        row = {
+            "device_id": each.device_id,
+            "version": version,
+            "as_of_ms": to_ms(each.as_of),
+            "risk_score": each.risk_score,
+            "band": each.band,
+            "known": each.coverage.known,
+            "total": each.coverage.total,
+            "next_due_ms": to_ms(each.next_due_at) if each.next_due_at else None,
+            "context": each.context_digest,
+            "body": msgspec.json.encode(each),
+        }
+        rows.append(row)
+        if changed:
+            changes.append(
+                {
+                    "device_id": each.device_id,
+                    "version": version,
+                    "at_ms": row["as_of_ms"],
+                    "risk_score": each.risk_score,
+                    "band": each.band,
+                    "findings": msgspec.json.encode([finding.rule_id for finding in each.findings]),
+                }
+            )
+    if rows:
+        connection.execute(upsert(connection, table), rows)
+    if changes:
+        connection.execute(insert(schema.risk_log), changes)
+    unqueue(connection, ids)
+
+
+def unqueue(connection: Connection, device_ids: Collection[str]) -> None:
+    """Take devices off the queue."""
+    if device_ids:
+        connection.execute(delete(schema.pending).where(schema.pending.c.device_id.in_(device_ids)))
+
+
+def _said(assessment: Assessment) -> tuple[int, str, tuple[str, ...]]:
+    return assessment.risk_score, assessment.band, tuple(each.rule_id for each in assessment.findings)
+
+
+def keep_context(connection: Connection, digest: str, body: bytes, now_ms: int) -> None:
+    """Keep with what judgements are made, once per digest."""
+    known = select(schema.contexts.c.digest).where(schema.contexts.c.digest == digest)
+    if connection.execute(known).first() is None:
+        connection.execute(insert(schema.contexts), {"digest": digest, "first_ms": now_ms, "body": body})

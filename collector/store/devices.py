@@ -1,0 +1,172 @@
+"""devices: the fleet as lists and pages show it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select, update
+from sqlalchemy.engine import Connection
+
+from collector.instants import from_ms, maybe_from_ms
+from collector.view import Newest
+
+from . import schema
+from .views import newest_by_kind
+
+
+class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One device in a list. Host name and serial number are the laptop's own words."""
+
+    device_id: str
+    hostname: str
+    serial: str
+    group: str
+    enrolled_at: str
+    last_seen: str | None
+    risk_score: int | None
+    """None before the first assessment: unknown, not harmless."""
+    band: str | None
+    known_rules: int
+    total_rules: int
+    as_of: str | None
+    version: int
+    """Counts the changes of score, band or findings."""
+    retired: bool
+
+
+class DeviceKeyRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One generation of a device's key."""
+
+    key_id: str
+    generation: int
+    alg: str
+    protection: str
+    created_at: str
+    revoked: bool
+
+
+def _listing() -> Any:
+    devices, assessments, streams = schema.devices, schema.assessments, schema.streams
+    heard = select(func.max(streams.c.last_ms)).where(streams.c.device_id == devices.c.device_id).scalar_subquery()
+    return select(
+        devices,
+        heard.label("last_ms"),
+        assessments.c.risk_score,
+        assessments.c.band,
+        assessments.c.known,
+        assessments.c.total,
+        assessments.c.as_of_ms,
+        assessments.c.version,
+    ).join(assessments, assessments.c.device_id == devices.c.device_id, isouter=True)
+
+
+def _row(row: Any) -> DeviceRow:
+    last_seen, as_of = maybe_from_ms(row.last_ms), maybe_from_ms(row.as_of_ms)
+    return DeviceRow(
+        device_id=row.device_id,
+        hostname=row.hostname,
+        serial=row.serial,
+        group=row.group_name,
+        enrolled_at=from_ms(row.enrolled_ms).isoformat(),
+        last_seen=last_seen.isoformat() if last_seen else None,
+        risk_score=row.risk_score,
+        band=row.band,
+        known_rules=row.known or 0,
+        total_rules=row.total or 0,
+        as_of=as_of.isoformat() if as_of else None,
+        version=row.version or 0,
+        retired=row.retired_ms is not None,
+    )
+
+
+def find(connection: Connection, device_id: str) -> DeviceRow | None:
+    """One device; None when there is none of that id."""
+    row = connection.execute(_listing().where(schema.devices.c.device_id == device_id)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def by_serial(connection: Connection, serial: str) -> list[DeviceRow]:
+    """Devices that say they have this serial number, the first enrolled first."""
+    statement = _listing().where(schema.devices.c.serial == serial).order_by(schema.devices.c.enrolled_ms)
+    return [_row(row) for row in connection.execute(statement)]
+
+
+def listing(
+    connection: Connection,
+    *,
+    after: tuple[int, str] | None = None,
+    limit: int = 50,
+    q: str = "",
+    bands: Sequence[str] = (),
+    min_risk: int = 0,
+) -> list[DeviceRow]:
+    """Devices in use, the highest score first; those never judged come last.
+
+    Args:
+        after: (risk score or -1, device id) of the last device that was shown.
+        q: part of the host name, the serial number or the device id.
+    """
+    devices = schema.devices
+    score = func.coalesce(schema.assessments.c.risk_score, -1)
+    statement = _listing().where(devices.c.retired_ms.is_(None))
+    if q:
+        found = [column.icontains(q, autoescape=True) for column in (devices.c.hostname, devices.c.serial)]
+        statement = statement.where(found[0] | found[1] | (devices.c.device_id == q))
+    if bands:
+        statement = statement.where(schema.assessments.c.band.in_(bands))
+    if min_risk:
+        statement = statement.where(schema.assessments.c.risk_score >= min_risk)
+    if after is not None:
+        last_score, last_id = after
+        statement = statement.where((score < last_score) | ((score == last_score) & (devices.c.device_id > last_id)))
+    statement = statement.order_by(score.desc(), devices.c.device_id).limit(limit)
+    return [_row(row) for row in connection.execute(statement)]
+
+
+def keys(connection: Connection, device_id: str) -> list[DeviceKeyRow]:
+    """All generations of a device's key, newest first."""
+    table = schema.device_keys
+    rows = connection.execute(select(table).where(table.c.device_id == device_id).order_by(table.c.generation.desc()))
+    return [
+        DeviceKeyRow(
+            key_id=row.key_id,
+            generation=row.generation,
+            alg=row.alg,
+            protection=row.protection,
+            created_at=from_ms(row.created_ms).isoformat(),
+            revoked=row.revoked_ms is not None,
+        )
+        for row in rows
+    ]
+
+
+class RawSignal(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest outcome of one kind, as it came."""
+
+    newest: Newest
+    text: str
+    """The exact JSON, as text."""
+
+
+def raw_signals(connection: Connection, device_id: str) -> list[RawSignal]:
+    """Newest outcomes of all kinds, by kind."""
+    table = schema.signals
+    rows = connection.execute(select(table).where(table.c.device_id == device_id).order_by(table.c.kind)).all()
+    read = newest_by_kind(rows)
+    return [RawSignal(newest=read[row.kind], text=row.data.decode("utf-8", "replace")) for row in rows]
+
+
+def retire(connection: Connection, device_id: str, now_ms: int) -> bool:
+    """Take a device out of use: its key is refused from now on. False when there is none of that id."""
+    table = schema.devices
+    statement = update(table).where(table.c.device_id == device_id)
+    return connection.execute(statement.values(retired_ms=func.coalesce(table.c.retired_ms, now_ms))).rowcount == 1
+
+
+def count(connection: Connection) -> int:
+    """How many devices are in use."""
+    table = schema.devices
+    found = connection.execute(select(func.count()).select_from(table).where(table.c.retired_ms.is_(None)))
+    return int(found.scalar_one())

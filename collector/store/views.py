@@ -1,0 +1,146 @@
+"""views: what judgement looks at, read for many devices at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Select, func, select
+from sqlalchemy.engine import Connection, Row
+
+from collector.findings import Assessment
+from collector.instants import from_ms, maybe_from_ms
+from collector.projection import SESSION_MEMORY, newest_of
+from collector.view import DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
+
+from . import schema
+
+DAY_MS: Final = 86_400_000
+INCIDENT_DAYS: Final = 30
+AWAKE_DAYS: Final = 7
+
+_assessment = msgspec.json.Decoder(Assessment)
+_track = msgspec.json.Decoder(SessionTrack)
+
+
+def load_views(
+    connection: Connection, device_ids: Collection[str], now_ms: int, intervals_s: Mapping[str, float]
+) -> dict[str, DeviceView]:
+    """The devices as they stand now, by id.
+
+    Args:
+        intervals_s: seconds between reports by group of devices; a group that is missing has those of "default".
+    """
+    wanted = set(device_ids)
+    rows = _Rows(connection, wanted, now_ms)
+    return {
+        row.device_id: _view(row, rows, intervals_s)
+        for row in connection.execute(select(schema.devices).where(schema.devices.c.device_id.in_(wanted)))
+    }
+
+
+class _Rows:
+    """Everything about some devices, one query per table."""
+
+    def __init__(self, connection: Connection, wanted: set[str], now_ms: int) -> None:
+        def grouped(statement: Select[Any]) -> dict[str, list[Row[Any]]]:
+            found: dict[str, list[Row[Any]]] = defaultdict(list)
+            for row in connection.execute(statement):
+                found[row.device_id].append(row)
+            return found
+
+        signals, sessions, streams = schema.signals, schema.sessions, schema.streams
+        incidents, silences = schema.incidents, schema.silences
+        since = now_ms - INCIDENT_DAYS * DAY_MS
+        session_since = now_ms - SESSION_MEMORY // timedelta(milliseconds=1)
+        self.now_ms = now_ms
+        self.signals = grouped(select(signals).where(signals.c.device_id.in_(wanted)))
+        self.sessions = grouped(
+            select(sessions).where(sessions.c.device_id.in_(wanted), sessions.c.last_ms >= session_since)
+        )
+        self.streams = grouped(
+            select(streams.c.device_id, streams.c.last_ms, streams.c.occasion, streams.c.skew_s)
+            .where(streams.c.device_id.in_(wanted))
+            .order_by(streams.c.last_ms)
+        )
+        self.incidents = grouped(
+            select(incidents.c.device_id, incidents.c.kind, func.sum(incidents.c.amount).label("amount"))
+            .where(incidents.c.device_id.in_(wanted), incidents.c.at_ms >= since)
+            .group_by(incidents.c.device_id, incidents.c.kind)
+        )
+        self.silences = grouped(select(silences).where(silences.c.device_id.in_(wanted), silences.c.to_ms >= since))
+        self.assessments = grouped(
+            select(schema.assessments.c.device_id, schema.assessments.c.body).where(
+                schema.assessments.c.device_id.in_(wanted)
+            )
+        )
+
+
+def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> DeviceView:
+    device_id = device.device_id
+    before = [_assessment.decode(row.body) for row in rows.assessments[device_id]]
+    return DeviceView(
+        device_id=device_id,
+        group=device.group_name,
+        newest=newest_by_kind(rows.signals[device_id]),
+        sessions=tuple(_track.decode(row.track) for row in rows.sessions[device_id]),
+        integrity=_integrity(device, rows),
+        presence=_presence(device, rows, intervals_s),
+        past=past_findings(before[0]) if before else (),
+        band=before[0].band if before else "none",
+    )
+
+
+def newest_by_kind(rows: Collection[Row[Any]]) -> dict[str, Newest]:
+    """Rows of `signals` as judgement sees them."""
+    return {
+        row.kind: newest_of(row.kind, row.data, row.failure, from_ms(row.measured_ms), row.unreadable) for row in rows
+    }
+
+
+def past_findings(assessment: Assessment) -> tuple[PastFinding, ...]:
+    """The findings of an assessment as the next one sees them."""
+    return tuple(
+        PastFinding(
+            rule_id=each.rule_id,
+            rule_digest=each.rule_digest,
+            policy_digest=each.policy_digest,
+            matching=each.matching,
+            first_matched_at=each.first_matched_at,
+            last_matched_at=each.last_matched_at,
+            sentence=each.sentence,
+        )
+        for each in assessment.findings
+    )
+
+
+def _integrity(device: Row[Any], rows: _Rows) -> Integrity:
+    amounts: Mapping[str, int] = {row.kind: int(row.amount) for row in rows.incidents[device.device_id]}
+    streams = rows.streams[device.device_id]
+    return Integrity(
+        gaps=max(0, amounts.get("gap", 0) - amounts.get("late", 0)),
+        dropped=amounts.get("dropped", 0),
+        forks=amounts.get("fork", 0),
+        interleaved_epochs=amounts.get("interleaved", 0),
+        lost_by_restore=amounts.get("restore", 0),
+        malformed=amounts.get("malformed", 0),
+        unknown_kinds=amounts.get("unknown_kind", 0),
+        claims_serial_of=device.claims_serial_of,
+        skew_s=streams[-1].skew_s if streams else None,
+    )
+
+
+def _presence(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> Presence:
+    streams, silences = rows.streams[device.device_id], rows.silences[device.device_id]
+    recent = rows.now_ms - AWAKE_DAYS * DAY_MS
+    return Presence(
+        enrolled_at=from_ms(device.enrolled_ms),
+        last_seen_at=maybe_from_ms(streams[-1].last_ms if streams else None),
+        last_occasion=streams[-1].occasion if streams else None,
+        interval_s=intervals_s.get(device.group_name, intervals_s["default"]),
+        longest_gap_s=max(((row.to_ms - row.from_ms) / 1000 for row in silences), default=0.0),
+        unreported_awake_s=max((row.awake_s for row in silences if row.to_ms >= recent), default=0.0),
+    )
