@@ -10,6 +10,9 @@ import msgspec
 from agent.wire.report import Failure
 from agent.wire.signals import Signal
 
+Band = Literal["none", "low", "medium", "high", "critical"]
+"""How high a risk score stands."""
+
 
 class Newest(msgspec.Struct, frozen=True, kw_only=True):
     """The newest measurement of one kind."""
@@ -86,6 +89,10 @@ class PastFinding(msgspec.Struct, frozen=True, kw_only=True):
 
     rule_id: str
     rule_digest: str
+    policy_digest: str = ""
+    """Of the parts of the policy that facts look at: under another policy the past is not held against a device."""
+    matching: bool = True
+    """It still matched at the assessment before; False once it only lasts."""
     first_matched_at: datetime
     last_matched_at: datetime
     sentence: str
@@ -96,11 +103,13 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     """One device at one moment."""
 
     device_id: str
+    group: str = "default"
+    """Name of its group of devices in the policy."""
     newest: dict[str, Newest]
     """By kind."""
     sessions: tuple[SessionTrack, ...] = ()
     integrity: Integrity = Integrity()
     presence: Presence
     past: tuple[PastFinding, ...] = ()
-    band: str = "none"
+    band: Band = "none"
     """Band of the assessment before, for hysteresis."""

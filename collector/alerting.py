@@ -1,0 +1,125 @@
+"""alerting: whether an assessment opens or changes an alert, and in which words. Pure; it never closes one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from collector.findings import Assessment, Finding
+from collector.risk import BAND_ORDER
+from collector.view import Band
+
+LEAST_BAND: Final[Band] = "low"
+LEAST_CAUSES: Final = 2
+
+Disposition = Literal["confirmed", "benign"]
+
+
+class OpenAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """The alert about a device that people work on."""
+
+    alert_id: str
+    rules: tuple[str, ...]
+    """Ids of the rules that it told so far, sorted."""
+    band: Band
+
+
+class ClosedAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """The last alert about a device that was closed."""
+
+    alert_id: str
+    rules: tuple[str, ...]
+    band: Band
+    disposition: Disposition
+    closed_at: datetime
+
+
+class Open(msgspec.Struct, frozen=True, kw_only=True, tag="open"):
+    """Open an alert."""
+
+    title: str
+    summary: str
+    rules: tuple[str, ...]
+    band: Band
+    risk_score: int
+    follows: str | None = None
+    """Id of the closed alert that it comes after."""
+
+
+class Update(msgspec.Struct, frozen=True, kw_only=True, tag="update"):
+    """Change the open alert: there is more to tell, or the band changed."""
+
+    alert_id: str
+    title: str
+    summary: str
+    rules: tuple[str, ...]
+    band: Band
+    risk_score: int
+
+
+class Nothing(msgspec.Struct, frozen=True, tag="nothing"):
+    """Leave it."""
+
+
+def decide(
+    assessment: Assessment, open_alert: OpenAlert | None, last_closed: ClosedAlert | None
+) -> Open | Update | Nothing:
+    """What becomes of a device's alert after an assessment."""
+    telling = tuple(each for each in assessment.findings if each.counts and each.severity != "info")
+    rules = {each.rule_id for each in telling}
+    if open_alert is not None:
+        told = rules | set(open_alert.rules)
+        if not telling or (told == set(open_alert.rules) and assessment.band == open_alert.band):
+            return Nothing()
+        return Update(
+            alert_id=open_alert.alert_id,
+            title=title(telling),
+            summary=summary(telling),
+            rules=tuple(sorted(told)),
+            band=assessment.band,
+            risk_score=assessment.risk_score,
+        )
+    if not _worth_an_alert(assessment, telling) or not _is_news(assessment, telling, last_closed):
+        return Nothing()
+    return Open(
+        title=title(telling),
+        summary=summary(telling),
+        rules=tuple(sorted(rules)),
+        band=assessment.band,
+        risk_score=assessment.risk_score,
+        follows=last_closed.alert_id if last_closed else None,
+    )
+
+
+def title(telling: tuple[Finding, ...]) -> str:
+    """The strongest finding in one line; a decisive one comes first."""
+    return min(telling, key=lambda each: not each.decisive).title
+
+
+def summary(telling: tuple[Finding, ...]) -> str:
+    """What was observed, what else could explain it, and what to do next, for people who know no rule."""
+    first = min(telling, key=lambda each: not each.decisive)
+    observed = [first, *(each for each in telling if each is not first)]
+    explanations = dict.fromkeys(text for each in observed for text in each.false_positives)
+    lines = ["Observed:", *(f"- {each.sentence}" for each in observed)]
+    lines += ["What else could explain it:", *(f"- {text}" for text in explanations)]
+    lines += ["Next:", *(f"- {text}" for text in dict.fromkeys(each.triage for each in observed))]
+    return "\n".join(lines)
+
+
+def _worth_an_alert(assessment: Assessment, telling: tuple[Finding, ...]) -> bool:
+    if any(each.decisive for each in telling):
+        return True
+    causes = {each.cause for each in telling}
+    return len(causes) >= LEAST_CAUSES and BAND_ORDER.index(assessment.band) >= BAND_ORDER.index(LEAST_BAND)
+
+
+def _is_news(assessment: Assessment, telling: tuple[Finding, ...], closed: ClosedAlert | None) -> bool:
+    """After a close only a new rule or a higher band is news; after a confirmed case also evidence that is new."""
+    if closed is None or any(each.rule_id not in closed.rules for each in telling):
+        return True
+    if BAND_ORDER.index(assessment.band) > BAND_ORDER.index(closed.band):
+        return True
+    return closed.disposition == "confirmed" and any(each.first_matched_at > closed.closed_at for each in telling)

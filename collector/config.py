@@ -1,0 +1,160 @@
+"""config: the collector's settings and the policy, read strictly from YAML files.
+
+The one place that reads configuration files; `rulebook` reads the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from collector.policy import Known, Policy, unknown_names
+from collector.strict import Document, Mistake, MistakesError, nearest
+
+T = TypeVar("T")
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535, description="a port, 1 to 65535")]
+Url = Annotated[str, msgspec.Meta(pattern=r"\Ahttps?://[^/\s]+\Z", description="https:// and a host name")]
+PathText = Annotated[str, msgspec.Meta(min_length=1, description="a path")]
+
+
+class Listen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the collector accepts connections."""
+
+    host: Annotated[str, msgspec.Meta(min_length=1, description="an address, such as 127.0.0.1")] = "127.0.0.1"
+    port: Port = 8470
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The collector's own certificate, where no proxy terminates TLS."""
+
+    certificate: PathText
+    """PEM file with the certificate and its chain."""
+    key: PathText
+    """PEM file with the private key."""
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long data is kept; evidence of an open alert is held."""
+
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650, description="a number of days, 1 to 3650")] = 90
+
+
+class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long somebody stays signed in to the console."""
+
+    idle_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440, description="minutes, 1 to 1440")] = 60
+    """A session ends after this time without a request."""
+    lifetime_hours: Annotated[int, msgspec.Meta(ge=1, le=720, description="hours, 1 to 720")] = 12
+    """A session ends after this time in any case."""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one report may weigh."""
+
+    encoded_bytes: Annotated[int, msgspec.Meta(ge=1024, le=2**27, description="bytes, 1024 to 134217728")] = 262144
+    """As it arrives, compressed."""
+    decoded_bytes: Annotated[int, msgspec.Meta(ge=1024, le=2**27, description="bytes, 1024 to 134217728")] = 2097152
+    """After decompression."""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The collector's settings. Paths are relative to the folder that the collector was started in."""
+
+    listen: Listen = Listen()
+    public_urls: Annotated[
+        tuple[Url, ...],
+        msgspec.Meta(min_length=1, description="a list of addresses, such as [https://farhand.example.org]"),
+    ] = ("http://127.0.0.1:8470",)
+    """Under which addresses agents reach the collector; signatures are verified against them."""
+    data_dir: PathText = "var"
+    """Folder for the database and the collector's keys."""
+    database: Annotated[str, msgspec.Meta(description="a path of an SQLite file, or postgresql://…")] | None = None
+    """None: collector.sqlite in data_dir."""
+    tls: Annotated[Tls, msgspec.Meta(description="certificate and key")] | None = None
+    trusted_proxies: Annotated[
+        tuple[Annotated[str, msgspec.Meta(description="an address or network, such as 10.0.0.0/8")], ...],
+        msgspec.Meta(description="a list of addresses or networks"),
+    ] = ()
+    """Proxies whose forwarded client address is believed."""
+    allow_plain_http: Annotated[bool, msgspec.Meta(description="true or false")] = False
+    """True: serve plain HTTP on any address. Loopback is always served."""
+    policy: PathText = "configs/policy.yaml"
+    sessions: Sessions = Sessions()
+    retention: Retention = Retention()
+    limits: Limits = Limits()
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], msgspec.Meta(description="debug, info, warning or error")
+    ] = "info"
+
+
+def load(path: Path) -> Config:
+    """Read the collector's settings.
+
+    Raises:
+        MistakesError: the file cannot be read or is wrong; every mistake is listed.
+    """
+    config, mistakes = read_config(path)
+    return _or_raise(config, mistakes)
+
+
+def load_policy(path: Path, known: Known) -> Policy:
+    """Read the policy, whose names must be known ones.
+
+    Raises:
+        MistakesError: the file cannot be read or is wrong; every mistake is listed.
+    """
+    policy, mistakes = read_policy(path, known)
+    return _or_raise(policy, mistakes)
+
+
+def read_config(path: Path) -> tuple[Config | None, list[Mistake]]:
+    """The settings, or what is wrong with them."""
+    document = open_document(path)
+    config = document.read(Config)
+    if config is not None:
+        for index, proxy in enumerate(config.trusted_proxies):
+            if not _is_network(proxy):
+                document.add(
+                    f"trusted_proxies[{index}]",
+                    f'expected an address or network, got "{proxy}"; write one such as 10.0.0.0/8',
+                )
+    return config, document.mistakes
+
+
+def read_policy(path: Path, known: Known) -> tuple[Policy | None, list[Mistake]]:
+    """The policy, or what is wrong with it."""
+    document = open_document(path)
+    policy = document.read(Policy)
+    if policy is not None:
+        for place, expected, name, names in unknown_names(policy, known):
+            document.add(place, f'expected {expected}, got "{name}"; {nearest(name, names)}')
+    return policy, document.mistakes
+
+
+def open_document(path: Path) -> Document:
+    """A file's text as a document; a file that cannot be read is a mistake like any other."""
+    try:
+        return Document(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        document = Document("", str(path))
+        document.add("", f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        return document
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+def _or_raise(value: T | None, mistakes: Iterable[Mistake]) -> T:
+    found = tuple(mistakes)
+    if value is None or found:
+        raise MistakesError(found)
+    return value

@@ -1,0 +1,41 @@
+"""clock: the countries whose time the laptop keeps.
+
+A zone that names no place (UTC, Etc/GMT+9, EST) says nothing, so its countries are unknown. A zone of another country
+whose clocks show the same time as an expected one's proves nothing either: systems name zones by their largest city.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from agent.wire import signals
+from collector.given import Given
+
+
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
+    """The laptop's time zone."""
+
+    timezone: str | None = None
+    """Name of the zone that the laptop is set to."""
+    countries: frozenset[str] | None = None
+    """Country codes that keep that zone."""
+    utc_offset_minutes: int | None = None
+    """Minutes east of UTC that its clock shows."""
+    offset_is_expected: bool | None = None
+    """Some expected country's clocks show that offset in the course of a year (the whole year, so that no verdict
+    changes with summer time)."""
+
+
+def derive(given: Given) -> Clock:
+    """Look the zone up in the time zone database."""
+    newest = given.view.newest.get(signals.Clock.kind)
+    if newest is None or not isinstance(newest.signal, signals.Clock):
+        return Clock()
+    seen = newest.signal
+    offsets = [given.zones.offsets[cc] for cc in given.policy.home_countries if cc in given.zones.offsets]
+    return Clock(
+        timezone=seen.timezone,
+        countries=given.zones.countries.get(seen.timezone),
+        utc_offset_minutes=seen.utc_offset_minutes,
+        offset_is_expected=any(seen.utc_offset_minutes in each for each in offsets) if offsets else None,
+    )

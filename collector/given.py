@@ -1,0 +1,61 @@
+"""given: all that facts may look at: the device, the moment, the policy, the tools and the time zones. Pure data."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from collector.policy import Policy
+from collector.view import DeviceView
+
+
+class ToolInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What judgement knows of one remote-access tool."""
+
+    name: str
+    """Name that people know it by."""
+    vendor_group: str
+    """Products of one vendor share it: two of them are not two vendors."""
+    role: Literal["control", "login", "tunnel"] = "control"
+    """control: shows and moves the desktop · login: a shell from elsewhere · tunnel: carries other tools' sessions."""
+    inbound_control: Literal["yes", "no", "partly"] = "yes"
+    """Whether it lets somebody elsewhere control the laptop that it runs on."""
+    accessibility: bool = False
+    """People with disabilities work with it: it never counts."""
+
+    @property
+    def controls(self) -> bool:
+        """True for tools that let somebody elsewhere see and move the desktop."""
+        return self.role == "control" and self.inbound_control != "no" and not self.accessibility
+
+
+class Zones(msgspec.Struct, frozen=True, kw_only=True):
+    """Which countries keep which time zone, from the time zone database."""
+
+    version: str = ""
+    """Version of the database, such as 2025b."""
+    countries: dict[str, frozenset[str]] = {}
+    """Country codes by zone name, aliases included. A zone that names no place (UTC, Etc/GMT+9, EST) is missing."""
+    offsets: dict[str, frozenset[int]] = {}
+    """Minutes east of UTC that a country's clocks show in the course of a year, by country code."""
+
+
+class Given(msgspec.Struct, frozen=True, kw_only=True):
+    """All that facts may look at."""
+
+    view: DeviceView
+    as_of: datetime
+    policy: Policy
+    tools: dict[str, ToolInfo]
+    """By tool id."""
+    zones: Zones
+
+    def tool(self, tool_id: str) -> ToolInfo:
+        """The tool of that id; one that this collector's catalogue lacks counts as an own vendor's control tool."""
+        return self.tools.get(tool_id) or ToolInfo(name=tool_id, vendor_group=tool_id)
+
+    def sanctioned(self, tool_id: str) -> bool:
+        """True when the policy allows the tool."""
+        return tool_id in self.policy.allowed_tools

@@ -1,0 +1,58 @@
+"""places: the three places of a device, in one sentence each: claim, machine, hand. Pure."""
+
+from __future__ import annotations
+
+from collector.engine import show
+from collector.facts.clock import Clock
+from collector.facts.expected import Expected
+from collector.facts.session import Session
+from collector.findings import Place
+
+
+def places(expected: Expected, clock: Clock, session: Session) -> tuple[Place, ...]:
+    """What is known about each place."""
+    return _claim(expected), _machine(clock), _hand(session)
+
+
+def _claim(expected: Expected) -> Place:
+    if not expected.countries:
+        return Place(place="claim", known=False, sentence="Nothing says where this laptop should be.")
+    sentence = f"Expected in {show(expected.countries)}, by the {expected.known_by}."
+    return Place(place="claim", known=True, sentence=sentence)
+
+
+def _machine(clock: Clock) -> Place:
+    if clock.timezone is None:
+        return Place(place="machine", known=False, sentence="Its clock has not been read.")
+    zone = show(clock.timezone)
+    if clock.countries is None:
+        return Place(place="machine", known=False, sentence=f"Its clock is set to {zone}, which names no country.")
+    return Place(
+        place="machine",
+        known=True,
+        sentence=f"Its clock is set to {zone}, a time zone of {show(clock.countries)}; nothing else places it.",
+    )
+
+
+def _hand(session: Session) -> Place:
+    if session.unsanctioned is None:
+        return Place(place="hand", known=False, sentence="Its control sessions have not been seen.")
+    if session.unsanctioned == 0:
+        return Place(
+            place="hand",
+            known=True,
+            sentence="No control session with a tool that is not allowed was seen in the last 7 days.",
+        )
+    if session.far_at_least_km:
+        return Place(
+            place="hand",
+            known=True,
+            sentence=f"{show(session.far_tool)} was used from {show(session.far_peer)}, "
+            f"at least {show(session.far_at_least_km)} km away.",
+            at_least_km=session.far_at_least_km,
+        )
+    return Place(
+        place="hand",
+        known=False,
+        sentence=f"{show(session.tool)} was used from {show(session.peer)}; nothing bounds how far away that is.",
+    )

@@ -1,0 +1,103 @@
+"""policy: what the organisation allows and expects: countries, tools, groups of devices, exceptions that expire.
+
+Plain data with a hint per field; `config` reads it from YAML, judgement reads it as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="one or more words")]
+ToolId = Annotated[str, msgspec.Meta(description="the id of a tool of the catalogue, such as x11vnc")]
+Country = Annotated[str, msgspec.Meta(description="a country code of ISO 3166 in capitals, such as DE")]
+Kind = Annotated[str, msgspec.Meta(description="a kind of signal, such as clock")]
+Until = Annotated[datetime, msgspec.Meta(tz=True, description="a moment in UTC, such as 2027-01-31T00:00:00Z")]
+
+
+class Suppression(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A finding that is shown but neither scored nor alerted, because somebody answers for it, for a while."""
+
+    rule: Annotated[str, msgspec.Meta(description="the id of a rule, such as unsanctioned-tool-running")]
+    device: Annotated[str, msgspec.Meta(description="a device id; leave it out for all devices")] | None = None
+    owner: Text
+    """Who answers for the exception."""
+    reason: Text
+    until: Until
+    """End of the exception; it never lasts for ever."""
+
+    def covers(self, rule_id: str, device_id: str, as_of: datetime) -> bool:
+        """True when this exception holds for that rule on that device at that moment."""
+        return self.rule == rule_id and self.device in (None, device_id) and as_of < self.until
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one group of devices measures."""
+
+    interval_s: Annotated[float, msgspec.Meta(ge=1, le=86400, description="seconds between reports, 1 to 86400")] = 300
+    probes_off: Annotated[tuple[Kind, ...], msgspec.Meta(description="a list of kinds that are not measured")] = ()
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How new keys are taken in."""
+
+    rejoin_known_serial: Annotated[
+        bool, msgspec.Meta(description="true to let a new key with a known serial number rejoin its asset, or false")
+    ] = False
+    """True: a re-imaged laptop becomes a new generation of its asset by itself. False: an admin decides."""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The organisation's policy."""
+
+    home_countries: Annotated[
+        tuple[Country, ...], msgspec.Meta(description="a list of country codes, such as [DE, AT]")
+    ] = ()
+    """Where laptops are expected while no roster says better; empty: the claim is unknown."""
+    allowed_tools: Annotated[tuple[ToolId, ...], msgspec.Meta(description="a list of tool ids, such as [openssh]")] = ()
+    """Remote-access tools that the organisation itself uses."""
+    groups: Annotated[dict[str, Group], msgspec.Meta(description="group names with their settings")] = msgspec.field(
+        default_factory=lambda: {"default": Group()}
+    )
+    enrolment: Enrolment = Enrolment()
+    suppressions: Annotated[tuple[Suppression, ...], msgspec.Meta(description="a list of suppressions")] = ()
+
+    @property
+    def facts_digest(self) -> str:
+        """Digest of the parts that facts look at: 32 hexadecimal digits."""
+        seen = (
+            sorted(self.home_countries),
+            sorted(self.allowed_tools),
+            {name: sorted(group.probes_off) for name, group in sorted(self.groups.items())},
+        )
+        return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:32]
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """The names that a policy may use."""
+
+    tools: frozenset[str]
+    countries: frozenset[str]
+    kinds: frozenset[str]
+    rules: frozenset[str]
+
+
+def unknown_names(policy: Policy, known: Known) -> Iterator[tuple[str, str, str, frozenset[str]]]:
+    """Names that nothing is called by: (dotted place, what was expected, the name, the names there are)."""
+    for index, country in enumerate(policy.home_countries):
+        if country not in known.countries:
+            yield f"home_countries[{index}]", "a country code", country, known.countries
+    for index, tool in enumerate(policy.allowed_tools):
+        if tool not in known.tools:
+            yield f"allowed_tools[{index}]", "a tool of the catalogue", tool, known.tools
+    for name, group in policy.groups.items():
+        for index, kind in enumerate(group.probes_off):
+            if kind not in known.kinds:
+                yield f"groups.{name}.probes_off[{index}]", "a kind of signal", kind, known.kinds
+    for index, suppression in enumerate(policy.suppressions):
+        if suppression.rule not in known.rules:
+            yield f"suppressions[{index}].rule", "the id of a rule", suppression.rule, known.rules
