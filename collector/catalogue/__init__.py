@@ -10,26 +10,22 @@ import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
+from typing import Annotated, Final, Literal, get_args
 
 import msgspec
-import yaml
 
 from agent.wire.settings import Artefacts, Catalogue, System, ToolEntry
 from agent.wire.signals import Port
+from collector.strict import Document, MistakesError
 
 SHIPPED: Final = Path(__file__).with_name("remote_tools.yaml")
 SYSTEMS: Final[tuple[System, ...]] = get_args(System)
 
-Id = Annotated[str, msgspec.Meta(pattern=r"\A[a-z0-9]+(-[a-z0-9]+)*\Z")]
-Sentence = Annotated[str, msgspec.Meta(min_length=1, max_length=240)]
-_T = TypeVar("_T")
+Id = Annotated[
+    str, msgspec.Meta(pattern=r"\A[a-z0-9]+(-[a-z0-9]+)*\Z", description="lower-case words joined by hyphens")
+]
+Sentence = Annotated[str, msgspec.Meta(min_length=1, max_length=240, description="1 to 240 characters")]
 _ABSOLUTE: Final = re.compile(r"/|~/|[A-Z]:/")
-_PLACE: Final = re.compile(r"(?P<what>.*) - at `\$\.?(?P<place>.*)`", re.DOTALL)
-
-
-class CatalogueError(ValueError):
-    """The catalogue holds a mistake. The message names file, entry and field."""
 
 
 class KnownBy(Artefacts, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -70,34 +66,29 @@ class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return artefacts
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _File(msgspec.Struct, frozen=True, kw_only=True):
     too_common: tuple[str, ...]
-    tools: tuple[dict[str, Any], ...]
+    tools: tuple[CatalogueEntry, ...]
 
 
 def load(path: Path = SHIPPED) -> tuple[CatalogueEntry, ...]:
     """Read the catalogue, in the order of the file.
 
     Raises:
-        CatalogueError: the first mistake, with file, entry and field.
+        MistakesError: what is wrong in the file, each with place and line.
         OSError: the file cannot be read.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise CatalogueError(f"{path.name}: line {line}: {error.problem}") from error
-    file = _convert(content, _File, path.name)
-    entries = []
-    for number, raw in enumerate(file.tools, start=1):
-        where = f"{path.name}: {raw.get('id', f'tool number {number}')}"
-        entry = _convert(raw, CatalogueEntry, where)
-        for mistake in _mistakes(entry, file.too_common):
-            raise CatalogueError(f"{where}: {mistake}")
-        entries.append(entry)
-    for mistake in _clashes(entries):
-        raise CatalogueError(f"{path.name}: {mistake}")
-    return tuple(entries)
+    document = Document(path.read_text(encoding="utf-8"), path.name)
+    file = document.read(_File)
+    if file is not None:
+        for index, entry in enumerate(file.tools):
+            for field, text in _mistakes(entry, file.too_common):
+                document.add(f"tools[{index}].{field}", f"{entry.id}: {text}")
+        for index, field, text in _clashes(file.tools):
+            document.add(f"tools[{index}].{field}", text)
+    if file is None or document.mistakes:
+        raise MistakesError(document.mistakes)
+    return file.tools
 
 
 def for_wire(entries: Iterable[CatalogueEntry], version: int) -> Catalogue:
@@ -123,32 +114,23 @@ def _plain(known_by: KnownBy) -> Artefacts:
     return Artefacts(processes=known_by.processes, services=known_by.services, paths=known_by.paths)
 
 
-def _convert(content: object, into: type[_T], where: str) -> _T:
-    try:
-        return msgspec.convert(content, into)
-    except msgspec.ValidationError as error:
-        placed = _PLACE.fullmatch(str(error))
-        problem = f"{placed['place']}: {placed['what']}" if placed else str(error)
-        raise CatalogueError(f"{where}: {problem}") from error
-
-
-def _mistakes(entry: CatalogueEntry, too_common: tuple[str, ...]) -> Iterator[str]:
-    """What is wrong with one entry although every field has its type."""
+def _mistakes(entry: CatalogueEntry, too_common: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """What is wrong with one entry although every field has its type: (field, what)."""
     if not any(_named(entry, system) for system in SYSTEMS):
-        yield "needs a process, service or path on at least one of " + ", ".join(SYSTEMS)
+        yield "id", "needs a process, service or path on at least one of " + ", ".join(SYSTEMS)
     for system in SYSTEMS:
         known_by = entry.known_by(system)
         for path in known_by.paths:
             if "\\" in path or not _ABSOLUTE.match(path):
-                yield f"{system}.paths: {path!r} must begin with /, ~/ or C:/ and use forward slashes only"
+                yield f"{system}.paths", f"{path!r} must begin with /, ~/ or C:/ and use forward slashes only"
         for process in known_by.processes:
             if "/" in process or "\\" in process:
-                yield f"{system}.processes: {process!r} must be a base name"
+                yield f"{system}.processes", f"{process!r} must be a base name"
             common = next((name for name in too_common if _covers(process, name)), None)
             if common and not entry.needs_second_artefact:
-                yield f"{system}.processes: {process!r} stands for {common!r} too; set needs_second_artefact or drop it"
+                yield f"{system}.processes", f"{process!r} fits {common!r} too; set needs_second_artefact or drop it"
         if entry.needs_second_artefact and known_by.processes and not (known_by.services or known_by.paths):
-            yield f"{system}: needs_second_artefact, but there is no path and no service"
+            yield system, "needs_second_artefact is set, but there is no path and no service"
 
 
 def _covers(pattern: str, name: str) -> bool:
@@ -160,16 +142,16 @@ def _named(entry: CatalogueEntry, system: System) -> tuple[str, ...]:
     return known_by.processes + known_by.services + known_by.paths
 
 
-def _clashes(entries: Iterable[CatalogueEntry]) -> Iterator[str]:
-    """Two entries with one id, or that one artefact would point to."""
+def _clashes(entries: Iterable[CatalogueEntry]) -> Iterator[tuple[int, str, str]]:
+    """Two entries with one id, or that one artefact would point to: (index of the later one, field, what)."""
     ids: set[str] = set()
     owners: dict[tuple[str, str], str] = {}
-    for entry in entries:
+    for index, entry in enumerate(entries):
         if entry.id in ids:
-            yield f"{entry.id}: id: used twice"
+            yield index, "id", f"{entry.id} is used twice"
         ids.add(entry.id)
         for system in SYSTEMS:
             for artefact in _named(entry, system):
                 owner = owners.setdefault((system, artefact.lower()), entry.id)
                 if owner != entry.id:
-                    yield f"{entry.id}: {system}: {artefact!r} belongs to {owner} already"
+                    yield index, system, f"{entry.id}: {artefact!r} belongs to {owner} already"

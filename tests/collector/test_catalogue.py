@@ -13,7 +13,8 @@ import yaml
 
 from agent.wire.settings import Catalogue
 from collector import catalogue
-from collector.catalogue import SHIPPED, SYSTEMS, CatalogueError
+from collector.catalogue import SHIPPED, SYSTEMS
+from collector.strict import MistakesError
 
 DOCS = Path(__file__).parents[2] / "docs" / "catalogue.md"
 # fmt: off
@@ -126,55 +127,53 @@ def test_a_correct_file_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tool", "message"),
     [
-        (changed(rolle="control"), "tools.yaml: handy: Object contains unknown field `rolle`"),
-        (changed(inbound_control=True), "tools.yaml: handy: inbound_control: Expected `str`, got `bool`"),
-        (changed(role="spy"), "tools.yaml: handy: role: Invalid enum value 'spy'"),
-        (changed(ports=[70000]), "tools.yaml: handy: ports[0]: Expected `int` <= 65535"),
-        (changed(linux={"proceses": ["x"]}), "tools.yaml: handy: linux: Object contains unknown field `proceses`"),
-        (changed(linux={}), "tools.yaml: handy: needs a process, service or path on at least one of"),
+        (changed(rolle="control"), "tools[0].rolle (line 17): unknown key; did you mean role?"),
+        (changed(inbound_control=3), "tools[0].inbound_control (line 7): expected one of yes, no, partly, got"),
+        (changed(role="spy"), "tools[0].role (line 16): expected one of control, login, tunnel, got"),
+        (changed(ports=[70000]), "tools[0].ports[0] (line 17): expected int <= 65535, got 70000"),
+        (changed(linux={"proceses": ["x"]}), "tools[0].linux.proceses (line 10): unknown key; did you mean processes?"),
+        (changed(id="Handy"), "tools[0].id (line 6): expected str matching regex"),
+        (changed(linux={}), "tools[0].id (line 6): handy: needs a process, service or path on at least one of"),
         (
-            changed(linux={"processes": ["/usr/bin/handyd"]}),
-            "handy: linux.processes: '/usr/bin/handyd' must be a base name",
+            changed(linux={"processes": ["/bin/handyd"]}),
+            "linux.processes (line 10): handy: '/bin/handyd' must be a base name",
         ),
-        (changed(linux={"paths": ["opt/handy"]}), "handy: linux.paths: 'opt/handy' must begin with /"),
-        (changed(windows={"paths": ["C:\\Handy"]}), "handy: windows.paths: 'C:\\\\Handy' must begin with /"),
-        (changed(linux={"processes": ["agent"]}), "handy: linux.processes: 'agent' stands for 'agent' too"),
-        (
-            changed(windows={"processes": ["Age*.exe"]}),
-            "handy: windows.processes: 'Age*.exe' stands for 'agent.exe' too",
-        ),
+        (changed(linux={"paths": ["opt/handy"]}), "linux.paths (line 10): handy: 'opt/handy' must begin with /"),
+        (changed(windows={"paths": ["C:\\Handy"]}), "windows.paths (line 23): handy: 'C:\\\\Handy' must begin with /"),
+        (changed(linux={"processes": ["agent"]}), "linux.processes (line 10): handy: 'agent' fits 'agent' too"),
+        (changed(windows={"processes": ["Age*.exe"]}), "processes (line 23): handy: 'Age*.exe' fits 'agent.exe' too"),
         (
             changed(linux={"processes": ["agent"]}, needs_second_artefact=True),
-            "handy: linux: needs_second_artefact, but there is no path and no service",
+            "tools[0].linux (line 9): handy: needs_second_artefact is set, but there is no path and no service",
         ),
-        ({"name": "nameless"}, "tools.yaml: tool number 1: Object missing required field `id`"),
+        ({"name": "nameless"}, "tools[0].id (line 5): missing"),
     ],
 )
-def test_a_mistake_is_told_with_its_entry_and_field(tmp_path: Path, tool: dict[str, Any], message: str) -> None:
-    with pytest.raises(CatalogueError) as refused:
+def test_a_mistake_is_told_with_its_place_and_line(tmp_path: Path, tool: dict[str, Any], message: str) -> None:
+    with pytest.raises(MistakesError) as refused:
         catalogue.load(file_with(tmp_path, tool))
     assert message in str(refused.value)
 
 
 def test_one_artefact_cannot_stand_for_two_tools(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match=r"second: linux: 'handyd' belongs to handy already"):
+    with pytest.raises(MistakesError, match=r"tools\[1\].linux .*second: 'handyd' belongs to handy already"):
         catalogue.load(file_with(tmp_path, TOOL, changed(id="second", linux={"processes": ["handyd"]})))
 
 
 def test_one_id_cannot_stand_for_two_tools(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match=r"handy: id: used twice"):
+    with pytest.raises(MistakesError, match=r"tools\[1\].id .*handy is used twice"):
         catalogue.load(file_with(tmp_path, TOOL, TOOL))
 
 
 def test_a_misspelt_top_level_key_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match=r"tools.yaml: .*unknown field `extra`"):
+    with pytest.raises(MistakesError, match=r"tools.yaml: extra .*unknown key"):
         catalogue.load(file_with(tmp_path, TOOL, extra=[]))
 
 
 def test_broken_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "tools.yaml"
     path.write_text("tools: [\n")
-    with pytest.raises(CatalogueError, match=r"^tools.yaml: line 2: "):
+    with pytest.raises(MistakesError, match=r"^tools.yaml: line 2: is not YAML"):
         catalogue.load(path)
 
 
