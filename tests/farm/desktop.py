@@ -25,8 +25,10 @@ PACKAGES: Final = {
     "Xvfb": "xvfb",
     "xvncviewer": "tigervnc-viewer",
     "fluxbox": "fluxbox",
+    "x11vnc": "x11vnc",
     "xterm": "xterm",
     "xdotool": "xdotool",
+    "ss": "iproute2",
 }
 RFB_PORT: Final = 5900
 READY_WITHIN_S: Final = 20.0
@@ -79,14 +81,24 @@ def screen(line: DelayLine, host: str, home: Path, server: Sequence[str]) -> Ite
 
 
 @contextmanager
-def vnc_laptop(line: DelayLine, host: str, home: Path) -> Iterator[Screen]:
-    """A laptop whose screen TigerVNC serves on port 5900, with a terminal that writes what is typed to `typed.txt`."""
+def tigervnc_laptop(line: DelayLine, host: str, home: Path) -> Iterator[Screen]:
+    """A laptop whose screen TigerVNC serves on port 5900."""
     server = ["Xvnc", "-geometry", "1024x700", "-depth", "24", "-SecurityTypes", "None", "-rfbport", str(RFB_PORT)]
-    with screen(line, host, home, [*server, "-AlwaysShared"]) as shown:
-        terminal = ["xterm", "-geometry", "110x40+20+20", "-e", "sh", "-c", "stty -icanon; exec tee typed.txt"]
-        with line.running(host, terminal, cwd=home, **_quiet(shown.environment)):
-            shown.wait_for("search", "--onlyvisible", "--class", "xterm", "windowfocus", "%1")
-            yield shown
+    with screen(line, host, home, [*server, "-AlwaysShared"]) as shown, _terminal(line, host, shown):
+        yield shown
+
+
+@contextmanager
+def x11vnc_laptop(line: DelayLine, host: str, home: Path) -> Iterator[Screen]:
+    """A laptop whose screen x11vnc serves on port 5900."""
+    server = ["x11vnc", "-forever", "-shared", "-nopw", "-rfbport", str(RFB_PORT), "-quiet"]
+    with (
+        screen(line, host, home, ["Xvfb", "-screen", "0", "1024x700x24"]) as shown,
+        _terminal(line, host, shown),
+        line.running(host, server, **_quiet(shown.environment)),
+    ):
+        _wait_for_port(line, host)
+        yield shown
 
 
 @contextmanager
@@ -122,6 +134,23 @@ def at_work(operator: Screen, seed: int = 1) -> Iterator[None]:
     finally:
         enough.set()
         worker.join()
+
+
+@contextmanager
+def _terminal(line: DelayLine, host: str, shown: Screen) -> Iterator[None]:
+    """A terminal with the keyboard's focus that writes what is typed to `typed.txt`."""
+    terminal = ["xterm", "-geometry", "110x40+20+20", "-e", "sh", "-c", "stty -icanon; exec tee typed.txt"]
+    with line.running(host, terminal, cwd=shown.home, **_quiet(shown.environment)):
+        shown.wait_for("search", "--onlyvisible", "--class", "xterm", "windowfocus", "%1")
+        yield
+
+
+def _wait_for_port(line: DelayLine, host: str) -> None:
+    end = time.monotonic() + READY_WITHIN_S
+    while not line.run(host, ["ss", "--tcp", "--listening", "--no-header", "sport", "=", f":{RFB_PORT}"]):
+        if time.monotonic() > end:
+            raise TimeoutError(f"nothing listens on port {RFB_PORT} of {host}")
+        time.sleep(0.1)
 
 
 def _quiet(environment: dict[str, str]) -> dict[str, object]:
