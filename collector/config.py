@@ -53,12 +53,16 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one report may weigh."""
+    """What one device may send."""
 
     encoded_bytes: Annotated[int, msgspec.Meta(ge=1024, le=2**27, description="bytes, 1024 to 134217728")] = 262144
     """As it arrives, compressed."""
     decoded_bytes: Annotated[int, msgspec.Meta(ge=1024, le=2**27, description="bytes, 1024 to 134217728")] = 2097152
     """After decompression."""
+    reports_per_minute: Annotated[int, msgspec.Meta(ge=1, le=6000, description="a number, 1 to 6000")] = 60
+    """In the long run; a device that sends more is asked to wait, and harms no other."""
+    reports_at_once: Annotated[int, msgspec.Meta(ge=1, le=100000, description="a number, 1 to 100000")] = 1000
+    """After a time without a connection."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -185,7 +185,7 @@ def show(value: object) -> str:
         case int():
             return f"{value:,}"
         case float():
-            return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.3g}"
+            return f"{value:,.0f}" if abs(value) >= 10 else f"{value:.2g}"
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         case frozenset() | set():
