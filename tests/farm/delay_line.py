@@ -41,7 +41,7 @@ from typing import Any, Final, NoReturn
 PACKAGES: Final = {"ip": "iproute2", "nsenter": "util-linux", "setpriv": "util-linux", "unshare": "util-linux"}
 MTU_BYTES: Final = 1500
 READY_WITHIN_S: Final = 20.0
-STOP_WITHIN_S: Final = 3.0
+STOP_WITHIN_S: Final = 1.0
 
 _CLONE_NEWNET: Final = 0x40000000
 _TUNSETIFF: Final = 0x400454CA

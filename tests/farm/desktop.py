@@ -91,7 +91,7 @@ def tigervnc_laptop(line: DelayLine, host: str, home: Path) -> Iterator[Screen]:
 @contextmanager
 def x11vnc_laptop(line: DelayLine, host: str, home: Path) -> Iterator[Screen]:
     """A laptop whose screen x11vnc serves on port 5900."""
-    server = ["x11vnc", "-forever", "-shared", "-nopw", "-rfbport", str(RFB_PORT), "-quiet"]
+    server = ["x11vnc", "-forever", "-shared", "-nopw", "-nolookup", "-rfbport", str(RFB_PORT), "-quiet"]
     with (
         screen(line, host, home, ["Xvfb", "-screen", "0", "1024x700x24"]) as shown,
         _terminal(line, host, shown),
