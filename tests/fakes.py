@@ -11,6 +11,36 @@ from agent.host import HostDeniedError, HostError, Login, Process, Service, Sock
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
+def program(pid: int, path: str, *, parent: int = 1, aliases: tuple[str, ...] = ()) -> Process:
+    """A running process by the path of its executable."""
+    return Process(pid=pid, name=path.rpartition("/")[2], path=path, parent_pid=parent, aliases=aliases)
+
+
+def listening(port: int, pid: int | None = None, address: str = "0.0.0.0") -> Socket:
+    """A socket that waits for connections."""
+    return Socket(state="listen", local_address=address, local_port=port, pid=pid)
+
+
+def connection(local: str, peer: str, pid: int | None = None) -> Socket:
+    """An established connection between two ADDRESS:PORT."""
+    local_address, _, local_port = local.rpartition(":")
+    peer_address, _, peer_port = peer.rpartition(":")
+    return Socket(
+        state="established",
+        local_address=local_address,
+        local_port=int(local_port),
+        peer_address=peer_address,
+        peer_port=int(peer_port),
+        pid=pid,
+    )
+
+
+def figures(min_rtt_ms: float | None, *, sent: int = 1000, received: int = 100) -> TcpInfo:
+    """What the kernel knows of a connection."""
+    rtt_ms = None if min_rtt_ms is None else min_rtt_ms + 1.0
+    return TcpInfo(min_rtt_ms=min_rtt_ms, rtt_ms=rtt_ms, bytes_acked=sent, bytes_received=received)
+
+
 class FakeHost:
     """A machine made of what a test says about it. Everything that is not said is absent.
 

@@ -72,7 +72,6 @@ class View:
             else:
                 self._established[one.local_address, one.local_port, one.peer_address, one.peer_port] = one
                 self._held.setdefault(one.pid, []).append(one)
-        self._listeners = {door.pid for doors in self._doors.values() for door in doors}
         asked = [one for one in self._established.values() if one.pid is not None or self._tool_of(one) is not None]
         self._figures = host.tcp_info(asked) if asked else {}
 
@@ -90,14 +89,14 @@ class View:
         return self._established.get((one.peer_address, one.peer_port, one.local_address, one.local_port))
 
     def serves_alone(self, one: Socket) -> bool:
-        """True where the owner of a connection was started for it: it listens nowhere and accepted no other.
+        """True where the owner of a connection was started for it: it does not listen there and accepted no other.
 
-        Connections that it opened itself do not count: sshd opens some for its user.
+        Where else it listens or is connected to does not matter: sshd forwards what its user wants.
         """
         return (
             one.pid is not None
-            and one.pid not in self._listeners
-            and [other for other in self._held[one.pid] if self._leading_to(other)] == [one]
+            and all(door.pid != one.pid for door in self._leading_to(one))
+            and [other for other in self._held[one.pid] if other.local_port == one.local_port] == [one]
         )
 
     def tunnel(self, end: Socket) -> Tunnel | None:

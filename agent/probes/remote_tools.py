@@ -31,7 +31,8 @@ def collect(given: Given) -> RemoteTools:
     if given.catalogue is None:
         raise Unavailable("absent", "no catalogue of remote-access tools", "enrol this laptop: the collector sends it")
     found = sorted(find_tools(given.catalogue, given.host), key=lambda one: one.tool.id)
-    sockets = given.host.tcp_sockets(process.pid for one in found for process in one.processes)
+    owners = [process.pid for one in found for process in one.processes]
+    sockets = given.host.tcp_sockets(owners) if owners else ()
     return RemoteTools(
         catalogue_version=given.catalogue.version, tools=tuple(_described(one, sockets) for one in found)
     )

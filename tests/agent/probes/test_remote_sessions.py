@@ -1,0 +1,268 @@
+"""remote_sessions, on whole laptops."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from agent.host import Login, Process, Socket, TcpInfo
+from agent.probe import Given, Unavailable
+from agent.probes import remote_sessions
+from agent.wire.report import decode_signal, encode_signal
+from agent.wire.signals import RemoteLogin, RemoteSession, RemoteSessions, Tunnel
+from tests.fakes import NOON, FakeHost, connection, figures, listening, program
+
+from .catalogue import CATALOGUE
+
+LAPTOP = "192.168.1.5"
+OPERATOR = "203.0.113.9"
+RELAY = "198.51.100.7"
+
+
+def look(host: FakeHost) -> RemoteSessions:
+    return remote_sessions.collect(Given(host=host, catalogue=CATALOGUE))
+
+
+def laptop(processes: list[Process], sockets: dict[Socket, TcpInfo | None]) -> FakeHost:
+    """A laptop with these programs and sockets, and the kernel's figures of each connection."""
+    tcp = {socket: info for socket, info in sockets.items() if info is not None}
+    return FakeHost(processes=processes, sockets=sockets, tcp=tcp)
+
+
+def test_a_viewer_that_connects_directly_shows_its_round_trip() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/Xtigervnc")],
+        {
+            listening(5901, 10): None,
+            listening(5901, 10, "::"): None,
+            connection(f"{LAPTOP}:5901", f"{OPERATOR}:40000", 10): figures(183.4, sent=90_000, received=700),
+        },
+    )
+    assert look(host).sessions == (
+        RemoteSession(
+            tool="tigervnc",
+            local_port=5901,
+            peer_address=OPERATOR,
+            peer_port=40000,
+            age_s=None,
+            bytes_sent=90_000,
+            bytes_received=700,
+            min_rtt_ms=183.4,
+            rtt_ms=184.4,
+        ),
+    )
+
+
+def test_a_session_through_ssh_r_names_the_relay_and_the_way_there() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/x11vnc"), program(20, "/usr/bin/ssh")],
+        {
+            listening(5900, 10, "127.0.0.1"): None,
+            connection("127.0.0.1:5900", "127.0.0.1:51000", 10): figures(0.02),
+            connection("127.0.0.1:51000", "127.0.0.1:5900", 20): figures(0.02),
+            connection(f"{LAPTOP}:42000", f"{RELAY}:22", 20): figures(24.1, sent=500_000),
+            connection(f"{LAPTOP}:42002", "192.0.2.1:22", 20): figures(3.0, sent=10),
+        },
+    )
+    (session,) = look(host).sessions
+    assert (session.tool, session.peer_address, session.min_rtt_ms) == ("x11vnc", "127.0.0.1", 0.02)
+    assert session.tunnel == Tunnel(tool="openssh", peer_address=RELAY, peer_port=22, min_rtt_ms=24.1)
+
+
+def test_a_tunnel_may_also_connect_to_an_own_address_of_the_laptop() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/x11vnc"), program(20, "/usr/bin/ssh")],
+        {
+            listening(5900, 10): None,
+            connection(f"{LAPTOP}:5900", f"{LAPTOP}:51000", 10): figures(0.02),
+            connection(f"{LAPTOP}:51000", f"{LAPTOP}:5900", 20): figures(0.02),
+            connection(f"{LAPTOP}:42000", f"{RELAY}:443", 20): figures(24.1),
+        },
+    )
+    (session,) = look(host).sessions
+    assert session.tunnel == Tunnel(tool="openssh", peer_address=RELAY, peer_port=443, min_rtt_ms=24.1)
+
+
+def test_a_desktop_forwarded_by_the_ssh_server_leads_to_the_person_who_logged_in() -> None:
+    host = laptop(
+        [
+            program(5, "/usr/sbin/sshd"),
+            program(30, "/usr/sbin/sshd", parent=5),
+            program(31, "/usr/sbin/sshd", parent=30),
+            program(10, "/usr/bin/x11vnc"),
+        ],
+        {
+            listening(22, 5): None,
+            listening(5900, 10, "127.0.0.1"): None,
+            connection(f"{LAPTOP}:22", f"{OPERATOR}:40000", 30): figures(150.0, sent=100_000),
+            connection("127.0.0.1:5900", "127.0.0.1:51000", 10): figures(0.02, sent=50_000),
+            connection("127.0.0.1:51000", "127.0.0.1:5900", 31): figures(0.02),
+        },
+    )
+    login, desktop = look(host).sessions
+    assert (login.tool, login.peer_address, login.tunnel) == ("openssh-server", OPERATOR, None)
+    assert desktop.tunnel == Tunnel(tool="openssh-server", peer_address=OPERATOR, peer_port=40000, min_rtt_ms=150.0)
+
+
+def test_a_tunnel_without_a_tcp_connection_is_named_alone() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/x11vnc"), program(20, "/usr/bin/ssh")],
+        {
+            listening(5900, 10): None,
+            connection("127.0.0.1:5900", "127.0.0.1:51000", 10): figures(0.02),
+            connection("127.0.0.1:51000", "127.0.0.1:5900", 20): figures(0.02),
+        },
+    )
+    assert look(host).sessions[0].tunnel == Tunnel(tool="openssh")
+
+
+def test_a_viewer_on_the_laptop_itself_is_no_session() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/Xtigervnc"), program(20, "/usr/bin/xtigervncviewer")],
+        {
+            listening(5901, 10): None,
+            connection("127.0.0.1:5901", "127.0.0.1:51000", 10): figures(0.02),
+            connection("127.0.0.1:51000", "127.0.0.1:5901", 20): figures(0.02),
+            connection("::1:5901", "::1:51002", 10): figures(0.02),
+            connection(f"{LAPTOP}:5901", f"{LAPTOP}:51004", 10): figures(0.02),
+            connection(f"{LAPTOP}:51004", f"{LAPTOP}:5901", 20): figures(0.02),
+        },
+    )
+    assert look(host).sessions == ()
+
+
+def test_a_developer_who_logs_in_elsewhere_is_not_controlled() -> None:
+    host = laptop(
+        [program(5, "/usr/sbin/sshd"), program(20, "/usr/bin/ssh"), program(40, "/usr/bin/firefox")],
+        {
+            listening(22, 5): None,
+            connection(f"{LAPTOP}:42000", f"{RELAY}:22", 20): figures(12.0),
+            connection(f"{LAPTOP}:42002", f"{RELAY}:443", 40): figures(12.0),
+        },
+    )
+    assert look(host) == RemoteSessions(sessions=(), logins=())
+
+
+def test_a_tool_that_dials_out_is_no_accepted_session() -> None:
+    host = laptop(
+        [program(10, "/opt/teamviewer/tv_bin/teamviewerd")],
+        {
+            listening(5938, 10, "192.168.1.99"): None,
+            connection(f"{LAPTOP}:42000", f"{RELAY}:5938", 10): figures(12.0),
+            connection(f"{LAPTOP}:5938", f"{RELAY}:443", 10): figures(12.0),
+        },
+    )
+    assert look(host).sessions == ()
+
+
+def test_the_age_is_that_of_a_process_started_for_the_session() -> None:
+    host = FakeHost(
+        processes=[program(5, "/usr/sbin/sshd"), program(30, "/usr/sbin/sshd", parent=5)],
+        sockets=[
+            listening(22, 5),
+            listening(6010, 30, "127.0.0.1"),
+            connection(f"{LAPTOP}:22", f"{OPERATOR}:40000", 30),
+            connection(f"{LAPTOP}:51000", f"{RELAY}:443", 30),
+        ],
+        started={30: NOON - timedelta(minutes=5)},
+    )
+    assert look(host).sessions[0].age_s == 300.0
+
+
+def test_a_process_that_serves_two_connections_has_no_age() -> None:
+    host = FakeHost(
+        processes=[program(5, "/usr/sbin/sshd"), program(30, "/usr/sbin/sshd", parent=5)],
+        sockets=[
+            listening(22, 5),
+            connection(f"{LAPTOP}:22", f"{OPERATOR}:40000", 30),
+            connection(f"{LAPTOP}:22", f"{OPERATOR}:40001", 30),
+        ],
+    )
+    assert [session.age_s for session in look(host).sessions] == [None, None]
+
+
+def test_a_server_that_systemd_listens_for_is_known_by_its_own_process() -> None:
+    host = laptop(
+        [program(1, "/usr/lib/systemd/systemd"), program(30, "/usr/sbin/sshd-session")],
+        {listening(22, None, "::"): None, connection(f"{LAPTOP}:22", f"{OPERATOR}:40000", 30): figures(60.0)},
+    )
+    (session,) = look(host).sessions
+    assert (session.tool, session.age_s) == ("openssh-server", 3600.0)
+
+
+def test_a_child_of_another_name_is_known_by_who_listens() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/Xvnc"), program(11, "/opt/helper", parent=10)],
+        {listening(5900, 10): None, connection(f"{LAPTOP}:5900", f"{OPERATOR}:40000", 11): figures(70.0)},
+    )
+    (session,) = look(host).sessions
+    assert (session.tool, session.min_rtt_ms, session.age_s) == ("tigervnc", 70.0, None)
+
+
+def test_a_connection_that_ended_while_we_looked_has_no_figures() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/Xvnc")],
+        {listening(5900, 10): None, connection(f"{LAPTOP}:5900", f"{OPERATOR}:40000", 10): None},
+    )
+    (session,) = look(host).sessions
+    assert (session.min_rtt_ms, session.bytes_sent) == (None, None)
+
+
+def test_of_too_many_sessions_the_busiest_are_kept_and_the_rest_counted() -> None:
+    sockets: dict[Socket, TcpInfo | None] = {listening(5900, 10): None}
+    for number in range(100):
+        sockets[connection(f"{LAPTOP}:5900", f"{OPERATOR}:{40000 + number}", 10)] = figures(70.0, sent=number)
+    signal = look(laptop([program(10, "/usr/bin/Xvnc")], sockets))
+    assert [session.bytes_sent for session in signal.sessions] == list(range(99, 35, -1))
+    assert signal.omitted == 36
+
+
+def test_connections_that_may_not_be_seen_are_not_taken_for_none() -> None:
+    host = FakeHost(processes=[Process(pid=10, name="sshd", path=None)], sockets=[listening(22)])
+    with pytest.raises(Unavailable, match="openssh-server") as caught:
+        look(host)
+    assert (caught.value.failure, caught.value.remedy) == ("denied", "run the agent as root")
+
+
+def test_without_a_catalogue_there_is_nothing_to_look_for() -> None:
+    with pytest.raises(Unavailable) as caught:
+        remote_sessions.collect(Given(host=FakeHost(), catalogue=None))
+    assert caught.value.failure == "absent"
+
+
+def test_a_screen_reader_and_a_browser_are_no_sessions() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/python3.11", aliases=("orca",)), program(11, "/usr/bin/firefox")],
+        {
+            listening(4242, 10, "127.0.0.1"): None,
+            connection(f"{LAPTOP}:42000", f"{RELAY}:443", 11): figures(12.0),
+        },
+    )
+    assert look(host) == RemoteSessions(sessions=(), logins=())
+
+
+def test_logins_carry_address_terminal_and_age_the_newest_first() -> None:
+    logins = [
+        Login(terminal="pts/0", peer=OPERATOR, started_at=NOON - timedelta(hours=2)),
+        Login(terminal="pts/1", peer="gateway.example", started_at=NOON + timedelta(minutes=1)),
+    ]
+    assert look(FakeHost(logins=logins)).logins == (
+        RemoteLogin(peer_address="gateway.example", terminal="pts/1", age_s=0.0),
+        RemoteLogin(peer_address=OPERATOR, terminal="pts/0", age_s=7200.0),
+    )
+    crowd = [Login(terminal=f"pts/{n}", peer=OPERATOR, started_at=NOON - timedelta(seconds=n)) for n in range(70)]
+    signal = look(FakeHost(logins=crowd))
+    assert (len(signal.logins), signal.omitted, signal.logins[0].age_s) == (64, 6, 0.0)
+
+
+@pytest.mark.parametrize("text", ["\udcff\udcfe", "\x1b[31mred\x1b[0m", "\u202egnp.exe", "a\x00b", "é" * 300])
+def test_whatever_a_machine_calls_itself_can_be_sent(text: str) -> None:
+    host = FakeHost(
+        processes=[program(10, f"/usr/bin/{text}", aliases=(text,))],
+        logins=[Login(terminal=text, peer=text, started_at=NOON)],
+    )
+    signal = look(host)
+    decoded = decode_signal("remote_sessions", encode_signal(signal))
+    assert decoded == signal
+    assert len(signal.logins[0].peer_address) == min(len(text), 256)
