@@ -1,0 +1,259 @@
+"""cli: the agent's commands. Every error is one line that says where, what and what to do.
+
+Exit status: 0 done, 1 a problem was found, 2 the command or the configuration cannot be used. Modules are imported by
+the command that needs them: a cycle pays for every import each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import agent
+
+if TYPE_CHECKING:
+    from agent.config import Config
+    from agent.cycle import Tools
+    from agent.disk import Folder
+
+OK, PROBLEM, USAGE = 0, 1, 2
+WORKER_NICE: Final = 10
+WORKER_CPU_S: Final = 20
+WORKER_MEMORY_BYTES: Final = 1024**3
+WORK_WAIT_S: Final = 30.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    options = _parser().parse_args(arguments)
+    # Deferred so that --help and --version answer at once.
+    from agent.config import ConfigError
+    from agent.disk import DiskError
+    from agent.host import HostError
+    from agent.uplink import UplinkError
+
+    logging.basicConfig(level=logging.INFO, format="farhand-agent: %(message)s", stream=sys.stderr)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except ConfigError as error:
+        return _complain(error, USAGE)
+    except DiskError as error:
+        return _complain(error, USAGE)
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; without this the interpreter complains when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except (UplinkError, HostError, OSError) as error:
+        return _complain(error, PROBLEM)
+    except KeyboardInterrupt:
+        return PROBLEM
+
+
+def _complain(error: Exception, status: int) -> int:
+    print(f"farhand-agent: {error}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument("--config", type=Path, metavar="FILE", help="configuration (default /etc/farhand/agent.yaml)")
+    common.add_argument(
+        "--state-dir", type=Path, metavar="DIR", help="the agent's folder, in place of the configured one"
+    )
+    parser = argparse.ArgumentParser(
+        prog="farhand-agent",
+        parents=[common],
+        description="Measures on this laptop where its hand is. It judges nothing.",
+    )
+    parser.add_argument("--version", action="version", version=f"farhand-agent {agent.__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def verb(name: str, command: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, parents=[common], help=words, description=words)
+        made.set_defaults(command=command)
+        return made
+
+    enrol = verb("enrol", _enrol, "make this laptop known to a collector")
+    enrol.add_argument("--url", required=True, help="address of the collector, such as https://farhand.example.com")
+    enrol.add_argument("--token", required=True, help="enrolment token that the collector issued")
+    enrol.add_argument(
+        "--ca", type=Path, metavar="FILE", help="certificates (PEM) to trust in place of the public ones"
+    )
+    verb("run", _run, "measure and report until stopped")
+    once = verb("once", _once, "measure now and print it; send nothing")
+    verb("doctor", _doctor, "what can be measured here, what cannot, and why")
+    verb("show", _show, "in plain words: what leaves this laptop, and the last report")
+    status = verb("status", _status, "how the agent stands")
+    for with_json in (once, status):
+        with_json.add_argument("--json", action="store_true", help="print JSON")
+    cycle = verbs.add_parser("cycle", parents=[common])  # the parent's worker: not for people, so without help
+    cycle.set_defaults(command=_cycle)
+    cycle.add_argument("--occasion", choices=("scheduled", "started", "stopping"), default="scheduled")
+    cycle.add_argument("--reply-fd", type=int)
+    return parser
+
+
+def _config(options: argparse.Namespace) -> Config:
+    import msgspec
+
+    from agent import config
+
+    loaded = config.load(getattr(options, "config", None))
+    if hasattr(options, "state_dir"):
+        loaded = msgspec.structs.replace(loaded, state_dir=str(options.state_dir.absolute()))
+    return loaded
+
+
+def _folder(config: Config) -> Folder:
+    from agent.disk import Folder
+
+    return Folder.open(Path(config.state_dir))
+
+
+def _tools(config: Config, folder: Folder) -> Tools:
+    """The real things that a cycle works with."""
+    from agent.cycle import Tools
+    from agent.disk import DiskError, Folder
+    from agent.host.linux import LinuxHost
+    from agent.probes import PROBES
+    from agent.uplink import connect
+
+    host = LinuxHost()
+    try:
+        marks = Folder.open(Path(config.run_dir))
+    except DiskError:
+        marks = None
+    return Tools(
+        config=config,
+        host=host,
+        probes=PROBES,
+        disk=folder,
+        marks=marks,
+        connect=lambda me, enrolment: connect(
+            folder, enrolment.link(config.collector) if enrolment else config.collector, me, host
+        ),
+    )
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Check what can be checked, then become the small parent."""
+    from agent.disk import AGENT_LOCK
+
+    config = _config(options)
+    lock = _folder(config).lock(AGENT_LOCK)
+    os.set_inheritable(lock, True)
+    given = ["--state-dir", config.state_dir]
+    if hasattr(options, "config"):
+        given += ["--config", str(options.config)]
+    os.execv(sys.executable, [sys.executable, "-m", "agent.parent", str(lock), *given])
+
+
+def _cycle(options: argparse.Namespace) -> int:
+    """One cycle, bounded in every way, as the parent's worker or by hand."""
+    import resource
+    import signal
+
+    from agent.cycle import run_cycle
+    from agent.disk import WORK_LOCK
+    from agent.parent import CYCLE_S
+
+    if options.reply_fd is not None:
+        os.set_inheritable(options.reply_fd, False)
+    os.nice(WORKER_NICE)
+    resource.setrlimit(resource.RLIMIT_CPU, (WORKER_CPU_S, WORKER_CPU_S))
+    resource.setrlimit(resource.RLIMIT_AS, (WORKER_MEMORY_BYTES, WORKER_MEMORY_BYTES))
+    # The parent kills a worker that hangs; this one is for a worker that lost its parent.
+    signal.alarm(int(CYCLE_S))
+    config = _config(options)
+    folder = _folder(config)
+    folder.lock(WORK_LOCK, WORK_WAIT_S)
+    delay_s = run_cycle(_tools(config, folder), options.occasion)
+    if options.reply_fd is not None:
+        os.write(options.reply_fd, f"{delay_s:.3f}\n".encode())
+    return OK
+
+
+def _enrol(options: argparse.Namespace) -> int:
+    from agent import enrol, identity
+    from agent.config import CollectorConfig
+    from agent.disk import WORK_LOCK
+    from agent.uplink import Address, connect
+
+    config = _config(options)
+    folder = _folder(config)
+    folder.lock(WORK_LOCK, WORK_WAIT_S)
+    ca_file = str(options.ca.absolute()) if options.ca is not None else config.collector.ca_file
+    link = CollectorConfig(
+        url=options.url, ca_file=ca_file, extra_ca_file=config.collector.extra_ca_file, proxy=config.collector.proxy
+    )
+    Address.parse(options.url)
+    host = _tools(config, folder).host
+    me = identity.load(folder) or identity.draw(folder, host.machine_binding())
+    uplink = connect(folder, link, me, host)
+    enrolment = enrol.enrol(folder, host, uplink, me, link, options.token)
+    print(f"enrolled: this laptop is device {enrolment.device_id}")
+    return OK
+
+
+def _existing_folder(config: Config) -> tuple[Folder | None, str]:
+    """The agent's folder for commands that only look; None, and why, where it cannot be opened."""
+    from agent.disk import DiskError, Folder
+
+    try:
+        return Folder.open(Path(config.state_dir), make=False), ""
+    except DiskError as error:
+        return None, str(error)
+
+
+def _once(options: argparse.Namespace) -> int:
+    from agent.host.linux import LinuxHost
+    from agent.once import once
+    from agent.probes import PROBES
+
+    folder, _ = _existing_folder(_config(options))
+    once(LinuxHost(), PROBES, folder, print, as_json=options.json)
+    return OK
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from agent.doctor import examine
+    from agent.host.linux import LinuxHost
+    from agent.probes import PROBES
+
+    config = _config(options)
+    folder, why = _existing_folder(config)
+    tools = _tools(config, folder) if folder is not None else None
+    return OK if examine(LinuxHost(), PROBES, tools, why, print) else PROBLEM
+
+
+def _show(options: argparse.Namespace) -> int:
+    from agent.show import show
+    from agent.spool import Spool
+
+    config = _config(options)
+    folder, _ = _existing_folder(config)
+    show(folder, Spool.of(folder, config.spool) if folder is not None else None, print)
+    return OK
+
+
+def _status(options: argparse.Namespace) -> int:
+    import msgspec
+
+    from agent import status
+    from agent.host.linux import LinuxHost
+
+    config = _config(options)
+    folder, _ = _existing_folder(config)
+    standing = status.read(config, folder, LinuxHost())
+    if options.json:
+        print(msgspec.json.encode(standing).decode())
+    else:
+        status.tell(standing, print)
+    return OK if standing.enrolled else PROBLEM

@@ -1,0 +1,144 @@
+"""config: what the administrator of a laptop sets, read strictly from agent.yaml.
+
+Everything has a default, so a laptop that was enrolled by command needs no file. How often to measure comes from the
+collector's signed settings, not from here.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import yaml
+
+DEFAULT_PATH: Final = Path("/etc/farhand/agent.yaml")
+
+_PLACE = re.compile(r"\A(?P<what>.*?)(?: - at `\$(?P<place>[^`]*)`)?\Z", re.DOTALL)
+_UNKNOWN = re.compile(r"\AObject contains unknown field `(?P<key>.*)`\Z")
+
+
+def _advice(words: str) -> msgspec.Meta:
+    return msgspec.Meta(description=words)
+
+
+FilePath = Annotated[str, _advice("the absolute path of a file"), msgspec.Meta(pattern=r"\A/")]
+FolderPath = Annotated[str, _advice("the absolute path of a folder"), msgspec.Meta(pattern=r"\A/")]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. The message says where, what and what to do."""
+
+
+class CollectorConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the collector is reached."""
+
+    url: Annotated[str | None, _advice("https://host, with a port where it is not 443")] = None
+    """None: the one that was given at enrolment."""
+    ca_file: FilePath | None = None
+    """Certificates (PEM) to trust in place of the public ones; None: those given at enrolment, or the public ones."""
+    extra_ca_file: FilePath | None = None
+    """A second such file, trusted beside the first while certificates change over."""
+    proxy: Annotated[str | None, _advice("http://host:port of the proxy")] = None
+    """None: the environment says (HTTPS_PROXY, NO_PROXY)."""
+
+
+class SpoolConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much may wait for a collector that cannot be reached."""
+
+    max_mb: Annotated[int, _advice("a number of megabytes, 1 to 1000"), msgspec.Meta(ge=1, le=1000)] = 50
+    max_reports: Annotated[int, _advice("a number of reports, 10 to 100000"), msgspec.Meta(ge=10, le=100_000)] = 20_000
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All of agent.yaml."""
+
+    collector: CollectorConfig = CollectorConfig()
+    token_file: FilePath | None = None
+    """A file that holds an enrolment token; it is deleted once the token was used."""
+    state_dir: FolderPath = "/var/lib/farhand-agent"
+    run_dir: FolderPath = "/run/farhand-agent"
+    """A folder in memory, by which a state that was set back is noticed."""
+    probes_off: Annotated[tuple[str, ...], _advice("a list of kinds such as [power]")] = ()
+    """Kinds that are not measured here, whatever the collector's settings say."""
+    spool: SpoolConfig = SpoolConfig()
+
+
+def load(path: Path | None) -> Config:
+    """Read a configuration file; without a path the default one, which may be missing.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, or says something that is not understood.
+    """
+    try:
+        text = (path or DEFAULT_PATH).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if path is None:
+            return Config()
+        raise ConfigError(f"{path}: no such file; give the path of an agent.yaml") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path or DEFAULT_PATH}: {error}; make it a readable UTF-8 file") from error
+    return parse(text, (path or DEFAULT_PATH).name)
+
+
+def parse(text: str, name: str) -> Config:
+    """Read the text of a configuration file.
+
+    Args:
+        name: what messages call the file.
+
+    Raises:
+        ConfigError: see `load`.
+    """
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        raise ConfigError(f"{name}: {line}not valid YAML; check the indentation there and the quotes") from error
+    if values is None:
+        values = {}
+    if isinstance(values, dict) and "token" in values:
+        raise ConfigError(f"{name}: token: a token in this file would stay readable; write it to a token_file")
+    try:
+        return msgspec.convert(values, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}: {_explain(str(error), values)}") from error
+
+
+def _explain(message: str, values: Any) -> str:
+    """A validation message in words: where, what was expected and found, what to write."""
+    found = _PLACE.match(message)
+    assert found is not None
+    keys = [key for key in re.split(r"\.|\[.*?\]", found["place"] or "") if key]
+    unknown = _UNKNOWN.match(found["what"])
+    if unknown:
+        known = ", ".join(field.name for field in msgspec.structs.fields(_struct_at(keys)))
+        return f"{'.'.join([*keys, unknown['key']])}: unknown key; known here are {known}"
+    value = values
+    for key in keys:
+        value = value[key]
+    what = found["what"][:1].lower() + found["what"][1:].replace("`", "")
+    what = re.sub(r", got .*\Z", "", what) + f", got {msgspec.json.encode(value).decode()}"
+    return f"{'.'.join(keys) or 'file'}: {what}; write {_advice_at(keys)}"
+
+
+def _struct_at(keys: list[str]) -> type[msgspec.Struct]:
+    struct: type[msgspec.Struct] = Config
+    for key in keys:
+        struct = typing.get_type_hints(struct)[key]
+    return struct
+
+
+def _advice_at(keys: list[str]) -> str:
+    """The description in the type of the key at a place."""
+    if not keys:
+        return "key: value lines"
+    hint = typing.get_type_hints(_struct_at(keys[:-1]), include_extras=True)[keys[-1]]
+    for part in (hint, *typing.get_args(hint)):
+        for meta in getattr(part, "__metadata__", ()):
+            if meta.description:
+                return str(meta.description)
+    return "key: value lines below it"

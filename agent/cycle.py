@@ -1,0 +1,255 @@
+"""cycle: what one worker does: measure, keep the report, send what waits, and say when to come again.
+
+This is the composition root of the worker: clocks, chance and folders enter here and are passed on.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import agent
+from agent import enrol, identity, settings, state
+from agent.config import Config
+from agent.delivery import Delivery
+from agent.disk import Disk
+from agent.enrol import Enrolment
+from agent.host import Host, HostError
+from agent.identity import Identity
+from agent.probe import Given, Probe
+from agent.runner import Round, run_round
+from agent.settings import Orders, RefusedError
+from agent.spool import FOLDER as SPOOL_FOLDER
+from agent.spool import Spool, pack, unpack
+from agent.state import Memory, random_uuid
+from agent.uplink import SETTINGS_PATH, Uplink, UplinkError
+from agent.wire.report import AgentInfo, Measurement, Occasion, Report, SpoolInfo, WireError, is_stable
+from agent.wire.settings import SettingsAnswer
+
+UNENROLLED_S: Final = 60.0
+"""How long an agent waits before it looks again for a way to enrol."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """All that a cycle works with."""
+
+    config: Config
+    host: Host
+    probes: Sequence[Probe]
+    disk: Disk
+    marks: Disk | None
+    """A folder in memory; None where there is none."""
+    connect: Callable[[Identity, Enrolment | None], Uplink]
+    chance: Callable[[], float] = random.random
+
+
+def run_cycle(tools: Tools, occasion: Occasion) -> float:
+    """Do everything once.
+
+    Returns:
+        Seconds after which the next cycle is due.
+
+    Raises:
+        DiskError: a file of the agent is damaged, or a folder cannot be trusted.
+        OSError: the disk does not answer.
+    """
+    me = _identity(tools)
+    enrolment = enrol.load(tools.disk) if me is not None else None
+    if enrolment is None and occasion != "stopping":
+        me, enrolment = _enrol(tools, me)
+    if me is None or enrolment is None:
+        return UNENROLLED_S
+    _erase_token(tools.config)
+    orders = _orders(tools.disk, enrolment)
+    spool = Spool.of(tools.disk, tools.config.spool)
+    memory = Memory.open(tools.disk, tools.marks, me.key_id, spool.waiting())
+    try:
+        _measure_and_keep(tools, enrolment, orders, spool, memory, occasion)
+    except OSError as error:
+        _log.error("this cycle's report is given up: %s", error)
+        _count_lost_report(memory)
+    try:
+        uplink = tools.connect(me, enrolment)
+    except UplinkError as error:
+        _log.error("%s", error)
+    else:
+        try:
+            orders = _deliver(tools, me, enrolment, orders, spool, memory, uplink)
+        finally:
+            uplink.close()
+    return orders.settings.interval_s
+
+
+def _identity(tools: Tools) -> Identity | None:
+    """The key of this folder, unless it was drawn on other hardware: then it is archived."""
+    me = identity.load(tools.disk)
+    if me is None:
+        return None
+    try:
+        binding = tools.host.machine_binding()
+    except HostError as error:
+        _log.warning("the hardware cannot be told (%s); the key stays in use", error)
+        return me
+    if binding == me.binding:
+        return me
+    folder = identity.archive(tools.disk, (SPOOL_FOLDER, state.FILE, settings.FILE, enrol.FILE))
+    _log.warning("this is other hardware than the key was drawn on: moved to %s; enrol this laptop anew", folder)
+    return None
+
+
+def _enrol(tools: Tools, me: Identity | None) -> tuple[Identity | None, Enrolment | None]:
+    """Enrol with the configured token file, where there is one."""
+    token_file = Path(tools.config.token_file) if tools.config.token_file is not None else None
+    if token_file is None or not token_file.exists():
+        _log.warning("not enrolled; run: farhand-agent enrol --url URL --token TOKEN")
+        return me, None
+    try:
+        token = token_file.read_text(encoding="ascii").strip()
+        me = me or identity.draw(tools.disk, tools.host.machine_binding())
+        uplink = tools.connect(me, None)
+        try:
+            enrolment = enrol.enrol(tools.disk, tools.host, uplink, me, tools.config.collector, token)
+        finally:
+            uplink.close()
+    except (OSError, UnicodeDecodeError, HostError, UplinkError) as error:
+        _log.error("enrolment: %s", error)
+        return me, None
+    _log.info("enrolled as device %s", enrolment.device_id)
+    return me, enrolment
+
+
+def _erase_token(config: Config) -> None:
+    """Delete the token file of a laptop that is enrolled: the token is of no more use here, and of some to others."""
+    if config.token_file is not None:
+        try:
+            Path(config.token_file).unlink(missing_ok=True)
+        except OSError as error:
+            _log.error("the enrolment token cannot be erased (%s); delete it by hand", error)
+
+
+def _orders(disk: Disk, enrolment: Enrolment) -> Orders:
+    try:
+        return settings.load(disk, enrolment.pinned)
+    except RefusedError as error:
+        _log.error("%s; using defaults until they are fetched again", error)
+        return Orders()
+
+
+def _measure_and_keep(
+    tools: Tools, enrolment: Enrolment, orders: Orders, spool: Spool, memory: Memory, occasion: Occasion
+) -> None:
+    """Measure what is due and spool a report of it. Last words are said without measuring.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    measurements: tuple[Measurement, ...] = ()
+    if occasion != "stopping":
+        given = Given(host=tools.host, catalogue=orders.catalogue)
+        off = {*orders.settings.probes_off, *tools.config.probes_off}
+        measurements = _remember(memory, run_round(tools.probes, given, memory.state, off))
+    waiting = spool.waiting()
+    position = memory.state.next_position(waiting)
+    report = Report(
+        report_id=random_uuid(int(tools.host.now().timestamp() * 1000)),
+        device_id=enrolment.device_id,
+        boot_id=tools.host.boot_id(),
+        state_epoch=memory.state.epoch,
+        sequence=position.sequence,
+        occasion=occasion,
+        created_at=tools.host.now(),
+        uptime_s=round(tools.host.uptime_s(), 3),
+        awake_s=round(tools.host.awake_s(), 3),
+        agent=AgentInfo(
+            version=agent.__version__,
+            platform=tools.host.system,
+            settings_version=orders.settings.version,
+            catalogue_version=orders.catalogue_version,
+        ),
+        spool=SpoolInfo(
+            depth=len(waiting), dropped=memory.state.dropped, oldest_age_s=_oldest_age_s(tools.host, spool)
+        ),
+        state_digest=memory.state.root,
+        measurements=measurements,
+    )
+    body = pack(report)
+    excess = spool.excess(len(body))
+    if excess:
+        _log.warning("the spool is full: %d reports are given up", len(excess))
+        memory.count_dropped(excess)
+        spool.drop(excess)
+    spool.add(position, body)
+
+
+def _remember(memory: Memory, done: Round) -> tuple[Measurement, ...]:
+    """Keep what was learnt, and return what has to be said.
+
+    A kind that is stated is not confirmed until its report was delivered. That is kept before the report is spooled:
+    the other way round, a crash would leave a value taken for confirmed that a waiting report overwrites.
+    """
+    known = memory.state.confirmed
+    stated = tuple(
+        run.measurement
+        for run in done.runs
+        if not is_stable(run.measurement.kind) or known.get(run.measurement.kind) != done.digests[run.measurement.kind]
+    )
+    kinds = {measurement.kind for measurement in stated}
+    memory.update(
+        runs=done.ran,
+        rests=done.rests,
+        digests=done.digests,
+        confirmed={kind: digest for kind, digest in known.items() if kind not in kinds},
+    )
+    return stated
+
+
+def _oldest_age_s(host: Host, spool: Spool) -> float:
+    """Age of the oldest report that waits, by this laptop's clock."""
+    waiting = spool.waiting()
+    body = spool.read(waiting[0]) if waiting else None
+    try:
+        created_at = unpack(body).created_at if body is not None else host.now()
+    except WireError:
+        return 0.0
+    return max(0.0, round((host.now() - created_at).total_seconds(), 1))
+
+
+def _count_lost_report(memory: Memory) -> None:
+    """Count a report that could not be kept; where not even that can be kept, it is in the log alone."""
+    try:
+        memory.update(dropped=memory.state.dropped + 1)
+    except OSError as error:
+        _log.error("state: %s", error)
+
+
+def _deliver(
+    tools: Tools, me: Identity, enrolment: Enrolment, orders: Orders, spool: Spool, memory: Memory, uplink: Uplink
+) -> Orders:
+    """Send what waits, then fetch newer settings where the collector has some."""
+    delivery = Delivery(
+        host=tools.host,
+        spool=spool,
+        memory=memory,
+        uplink=uplink,
+        introduce=lambda: enrol.introduce(tools.disk, tools.host, uplink, me, enrolment),
+        chance=tools.chance,
+    )
+    delivery.run()
+    answer = delivery.answer
+    if answer is None or (
+        answer.settings_version <= orders.settings.version and answer.catalogue_version <= orders.catalogue_version
+    ):
+        return orders
+    try:
+        offered = uplink.get(SETTINGS_PATH).read(SettingsAnswer, 200)
+        return settings.accept(tools.disk, offered, enrolment.pinned, orders)
+    except (UplinkError, RefusedError, OSError) as error:
+        _log.error("settings: %s", error)
+        return orders

@@ -1,0 +1,205 @@
+"""disk: the agent's folder, and the few operations on it whose order decides what a power cut leaves behind.
+
+What was written is safe after `sync`, and a new name after `sync_folder`: nothing else is. `save` and `remove` put the
+steps in the order that leaves either the old or the new content, never a part. A test runs every step with a power cut
+behind it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import stat
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Final
+
+AGENT_LOCK: Final = "agent.lock"
+"""Held by the agent that runs, so that no second one starts."""
+WORK_LOCK: Final = "work.lock"
+"""Held by whoever changes the folder: a cycle, or an enrolment by hand beside a running agent."""
+_HIDDEN: Final = "."
+
+
+class DiskError(Exception):
+    """The folder cannot be used. The message says where, what and what to do."""
+
+
+class Disk(ABC):
+    """One folder of private files. Every method raises OSError when the disk says no."""
+
+    @abstractmethod
+    def read(self, name: str) -> bytes | None:
+        """A file's content; None where there is none."""
+
+    @abstractmethod
+    def has(self, name: str) -> bool:
+        """True where there is a file or folder of that name."""
+
+    @abstractmethod
+    def sizes(self) -> dict[str, int]:
+        """Bytes of every file by name, half-written ones left out."""
+
+    @abstractmethod
+    def write(self, name: str, data: bytes) -> None:
+        """Put new content under a name that no reader looks at. Not durable."""
+
+    @abstractmethod
+    def sync(self, name: str) -> None:
+        """Make a file's content durable."""
+
+    @abstractmethod
+    def rename(self, name: str, new_name: str, into: Disk | None = None) -> None:
+        """Give a file, or a folder, another name here or in another folder, atomically. Not durable."""
+
+    @abstractmethod
+    def unlink(self, name: str) -> None:
+        """Take a file away; nothing happens where there is none. Not durable."""
+
+    @abstractmethod
+    def sync_folder(self) -> None:
+        """Make names durable: those that were added, changed and taken away."""
+
+    @abstractmethod
+    def inside(self, name: str) -> Disk:
+        """A folder in this folder, made where it is missing."""
+
+    def save(self, name: str, data: bytes) -> None:
+        """Replace a file's content durably: after a power cut it is the old or the new one."""
+        half_written = f"{_HIDDEN}{name}.new"
+        try:
+            self.write(half_written, data)
+            self.sync(half_written)
+            self.rename(half_written, name)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.unlink(half_written)
+            raise
+        self.sync_folder()
+
+    def remove(self, name: str) -> None:
+        """Take a file away durably."""
+        self.unlink(name)
+        self.sync_folder()
+
+    def set_aside(self, name: str) -> None:
+        """Keep an unreadable file for whoever looks into it, where nothing else reads it."""
+        self.rename(name, f"{name}.corrupt")
+        self.sync_folder()
+
+
+class Folder(Disk):
+    """A real folder: owned by this user, closed to others, and reached without following a link."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._fd = descriptor
+        self.path = path
+
+    @classmethod
+    def open(cls, path: Path, *, make: bool = True) -> Folder:
+        """The folder at a path, made with mode 0700 where it is missing and `make` says so.
+
+        Raises:
+            DiskError: it is not a folder, belongs to somebody else, or others may write to it.
+        """
+        try:
+            if make:
+                path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return cls._checked(os.open(path, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC), path)
+        except OSError as error:
+            raise DiskError(f"{path}: {error.strerror}; it must be a real folder that this user owns") from error
+
+    @classmethod
+    def _checked(cls, descriptor: int, path: Path) -> Folder:
+        status = os.fstat(descriptor)
+        problem = None
+        if status.st_uid != os.geteuid():
+            problem = f"belongs to user {status.st_uid}; run the agent as that user, or choose another state_dir"
+        elif stat.S_IMODE(status.st_mode) & 0o022:
+            problem = f"others may write to it; chmod go-w {path}"
+        if problem is not None:
+            os.close(descriptor)
+            raise DiskError(f"{path}: {problem}")
+        return cls(descriptor, path)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self._fd)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
+        except FileNotFoundError:
+            return None
+        with open(descriptor, "rb") as file:
+            return file.read()
+
+    def has(self, name: str) -> bool:
+        try:
+            os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def sizes(self) -> dict[str, int]:
+        with os.scandir(self._fd) as entries:
+            return {
+                entry.name: entry.stat(follow_symlinks=False).st_size
+                for entry in entries
+                if not entry.name.startswith(_HIDDEN) and entry.is_file(follow_symlinks=False)
+            }
+
+    def write(self, name: str, data: bytes) -> None:
+        self.unlink(name)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(name, flags, 0o600, dir_fd=self._fd), "wb", buffering=0) as file:
+            while data:
+                data = data[file.write(data) :]
+
+    def sync(self, name: str) -> None:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def rename(self, name: str, new_name: str, into: Disk | None = None) -> None:
+        target = into._fd if isinstance(into, Folder) else self._fd
+        os.rename(name, new_name, src_dir_fd=self._fd, dst_dir_fd=target)
+
+    def unlink(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._fd)
+
+    def sync_folder(self) -> None:
+        os.fsync(self._fd)
+
+    def inside(self, name: str) -> Folder:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, mode=0o700, dir_fd=self._fd)
+            self.sync_folder()
+        descriptor = os.open(name, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._fd)
+        return self._checked(descriptor, self.path / name)
+
+    def lock(self, name: str, wait_s: float = 0.0) -> int:
+        """Claim something in this folder for as long as the returned descriptor stays open.
+
+        Raises:
+            DiskError: somebody else has it, and kept it for as long as this waited.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(name, flags, 0o600, dir_fd=self._fd)
+        give_up_at = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return descriptor
+            except BlockingIOError:
+                if time.monotonic() >= give_up_at:
+                    os.close(descriptor)
+                    raise DiskError(
+                        f"{self.path}: another agent is at work here; stop it, or choose another state_dir"
+                    ) from None
+                time.sleep(0.05)

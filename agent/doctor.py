@@ -1,0 +1,117 @@
+"""doctor: what this agent can and cannot do on its machine, and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Final, Literal
+
+import msgspec
+
+from agent import enrol, identity
+from agent.cycle import Tools
+from agent.disk import DiskError
+from agent.host import Host
+from agent.once import catalogue_of, measure_now
+from agent.probe import Probe
+from agent.runner import Run
+from agent.uplink import SETTINGS_PATH, UplinkError
+
+HARMLESS: Final = frozenset({"unsupported", "absent", "disabled"})
+"""Failures that no permission and no repair would change."""
+SKEW_S: Final = 60.0
+
+Verdict = Literal["works", "partly", "not", "problem"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was looked at, how it stands, and why."""
+
+    subject: str
+    verdict: Verdict
+    words: str = ""
+
+
+def examine(
+    host: Host, probes: Sequence[Probe], tools: Tools | None, why_no_folder: str, say: Callable[[str], None]
+) -> bool:
+    """Look at everything and print it. True when there is no problem.
+
+    Args:
+        tools: what a cycle here would work with; None where the agent's folder cannot be opened.
+    """
+    healthy = True
+    for finding in _findings(host, probes, tools, why_no_folder):
+        say(f"{finding.verdict:8}{finding.subject}{': ' if finding.words else ''}{finding.words}")
+        healthy = healthy and finding.verdict != "problem"
+    return healthy
+
+
+def _findings(host: Host, probes: Sequence[Probe], tools: Tools | None, why_no_folder: str) -> Iterator[Finding]:
+    for run in measure_now(host, probes, catalogue_of(tools.disk if tools is not None else None)):
+        yield _about_probe(run)
+    if tools is None:
+        yield Finding(subject="state folder", verdict="problem", words=why_no_folder)
+        return
+    yield Finding(subject="state folder", verdict="works", words=tools.config.state_dir)
+    if tools.marks is None:
+        words = f"{tools.config.run_dir} cannot be used; a state that was set back is noticed by the collector alone"
+        yield Finding(subject="run folder", verdict="partly", words=words)
+    yield from _about_collector(tools)
+
+
+def _about_probe(run: Run) -> Finding:
+    kind, failure = run.measurement.kind, run.measurement.failure
+    if failure is not None:
+        words = f"{failure}: {run.detail}" + (f"; {run.remedy}" if run.remedy else "")
+        return Finding(subject=kind, verdict="not" if failure in HARMLESS else "problem", words=words)
+    cost = f"{run.measurement.runtime_ms:.0f} ms, {run.cpu_ms:.0f} ms of CPU time"
+    data = msgspec.json.decode(bytes(run.measurement.data))
+    missing = [name for name, value in data.items() if value is None]
+    if missing:
+        return Finding(subject=kind, verdict="partly", words=f"no value for {', '.join(missing)} ({cost})")
+    return Finding(subject=kind, verdict="works", words=cost)
+
+
+def _about_collector(tools: Tools) -> Iterator[Finding]:
+    """Enrolment, whether the collector answers this key, and how far the clocks are apart."""
+    try:
+        me = identity.load(tools.disk)
+        enrolment = enrol.load(tools.disk)
+    except (DiskError, OSError) as error:
+        yield Finding(subject="enrolment", verdict="problem", words=str(error))
+        return
+    if me is None or enrolment is None:
+        words = "not enrolled; run: farhand-agent enrol --url URL --token TOKEN"
+        yield Finding(subject="enrolment", verdict="problem", words=words)
+        return
+    yield Finding(subject="enrolment", verdict="works", words=f"device {enrolment.device_id}")
+    try:
+        uplink = tools.connect(me, enrolment)
+        try:
+            reply = uplink.get(SETTINGS_PATH)
+        finally:
+            uplink.close()
+    except UplinkError as error:
+        yield Finding(subject="collector", verdict="problem", words=str(error))
+        return
+    if reply.status != 200:
+        yield Finding(subject="collector", verdict="problem", words=f"{reply.status} {reply.problem} {reply.detail}")
+        return
+    yield Finding(subject="collector", verdict="works", words=uplink.address.base)
+    skew_s = _skew_s(reply.date, tools.host.now())
+    if skew_s is not None and abs(skew_s) > SKEW_S:
+        side = "ahead of" if skew_s > 0 else "behind"
+        words = f"{abs(skew_s):.0f} s {side} the collector's; it places reports in time by uptime all the same"
+        yield Finding(subject="clock of this laptop", verdict="partly", words=words)
+
+
+def _skew_s(date: str, now: datetime) -> float | None:
+    """Seconds that this laptop's clock is ahead of the collector's; None when the collector gave no time."""
+    try:
+        return (now - parsedate_to_datetime(date)).total_seconds()
+    except (ValueError, TypeError):
+        return None

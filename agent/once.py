@@ -1,0 +1,53 @@
+"""once: measures everything now, for a person who asks. Nothing is kept and nothing is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from agent import enrol, settings
+from agent.disk import Disk, DiskError
+from agent.host import Host
+from agent.probe import Given, Probe
+from agent.runner import Run, run_probe
+from agent.settings import RefusedError
+from agent.wire.settings import Catalogue
+
+
+def catalogue_of(disk: Disk | None) -> Catalogue | None:
+    """The signed catalogue of this laptop; None before enrolment, or where it cannot be read."""
+    try:
+        enrolment = enrol.load(disk) if disk is not None else None
+        return settings.load(disk, enrolment.pinned).catalogue if disk is not None and enrolment is not None else None
+    except (OSError, DiskError, RefusedError):
+        return None
+
+
+def measure_now(host: Host, probes: Sequence[Probe], catalogue: Catalogue | None) -> list[Run]:
+    """Run every probe, whatever is due, rests or is switched off."""
+    given = Given(host=host, catalogue=catalogue)
+    return [run_probe(probe, given, probe.deadline_s) for probe in probes]
+
+
+def once(host: Host, probes: Sequence[Probe], disk: Disk | None, say: Callable[[str], None], *, as_json: bool) -> None:
+    """Measure and print, with what each probe cost and why one gave nothing."""
+    runs = measure_now(host, probes, catalogue_of(disk))
+    if as_json:
+        say(msgspec.json.format(msgspec.json.encode({"measurements": [_as_dict(run) for run in runs]})).decode())
+        return
+    for run in runs:
+        measurement = run.measurement
+        say(f"{measurement.kind}: {measurement.runtime_ms:.1f} ms, {run.cpu_ms:.1f} ms of CPU time")
+        if measurement.failure is not None:
+            say(f"  {measurement.failure}: {run.detail}")
+        else:
+            say("  " + msgspec.json.format(bytes(measurement.data)).decode().replace("\n", "\n  "))
+
+
+def _as_dict(run: Run) -> dict[str, object]:
+    """A run as JSON shows it: the measurement as it would be sent, and what stays here."""
+    sent: dict[str, object] = msgspec.to_builtins(run.measurement) | {"cpu_ms": round(run.cpu_ms, 1)}
+    if run.measurement.failure is not None:
+        return sent | {"detail": run.detail, "remedy": run.remedy}
+    return sent | {"data": run.measurement.data}

@@ -1,0 +1,103 @@
+"""parent: the process that stays: it sleeps, and starts a short-lived worker for every cycle.
+
+It holds nothing that a cycle needs, so it weighs little more than the interpreter: no import here may be heavy. A
+worker that crashes, hangs or is killed costs one cycle, never the agent. `agent run` checks everything and then
+replaces itself by this module.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+
+CYCLE_S = 60.0
+"""A worker that takes longer is killed."""
+LAST_WORDS_S = 5.0
+"""What the cycle at hand, and then the last one, may take once the agent is to stop."""
+DEFAULT_DELAY_S = 300.0
+SHORTEST_DELAY_S = 1.0
+LONGEST_DELAY_S = 86400.0
+JITTER = 0.1
+
+
+def main(arguments: list[str]) -> int:
+    """Run until a signal says stop.
+
+    Args:
+        arguments: the descriptor of the agent's lock, then the options that every worker gets.
+    """
+    os.set_inheritable(int(arguments[0]), False)
+    options = arguments[1:]
+    stop = _listen()
+    delay_s = DEFAULT_DELAY_S
+    occasion = "started"
+    while True:
+        reply = _cycle(options, occasion, CYCLE_S, stop)
+        delay_s = _delay_of(reply, delay_s)
+        if _readable([stop], _jittered(delay_s, os.urandom(1)[0] / 255)):
+            break
+        occasion = "scheduled"
+    _cycle(options, "stopping", LAST_WORDS_S, None)
+    return 0
+
+
+def _listen() -> int:
+    """A descriptor that becomes readable when the agent is told to stop."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return reader
+
+
+def _cycle(options: list[str], occasion: str, deadline_s: float, stop: int | None) -> bytes:
+    """Run one worker to its end and return what it said; kill it at its deadline, or soon after a stop."""
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    command = [sys.executable, "-m", "agent", *options, "cycle", "--occasion", occasion, "--reply-fd", str(writer)]
+    # A group of its own: Ctrl-C in a terminal is for the parent, and a kill takes the worker's helpers along.
+    worker = os.posix_spawn(sys.executable, command, os.environ, setpgroup=0)
+    os.close(writer)
+    give_up_at = time.monotonic() + deadline_s
+    said = b""
+    while True:
+        ready = _readable([reader] if stop is None else [reader, stop], give_up_at - time.monotonic())
+        if stop in ready and stop is not None:
+            give_up_at = min(give_up_at, time.monotonic() + LAST_WORDS_S)
+            stop = None
+        elif not ready:
+            os.killpg(worker, signal.SIGKILL)
+            break
+        elif chunk := os.read(reader, 64):
+            said = (said + chunk)[-64:]
+        else:
+            break
+    os.close(reader)
+    os.waitpid(worker, 0)
+    return said
+
+
+def _readable(descriptors: list[int], wait_s: float) -> list[int]:
+    return select.select(descriptors, [], [], max(0.0, wait_s))[0]
+
+
+def _delay_of(reply: bytes, last_s: float) -> float:
+    """Seconds to the next cycle, as the worker said; as the last time when it said nothing."""
+    try:
+        delay_s = float(reply)
+    except ValueError:
+        return last_s
+    return min(max(delay_s, SHORTEST_DELAY_S), LONGEST_DELAY_S) if delay_s == delay_s else last_s
+
+
+def _jittered(delay_s: float, chance: float) -> float:
+    """A tenth more or less, so that a fleet that was started at once spreads out."""
+    return delay_s * (1 - JITTER + 2 * JITTER * chance)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

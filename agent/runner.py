@@ -1,0 +1,186 @@
+"""runner: runs probes, each with its deadline and its budget. Whatever happens in one is data and harms no other."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from agent.host import HostDeniedError, HostError, HostTimeoutError
+from agent.probe import Given, Probe, Unavailable
+from agent.state import Moment, Pause, State
+from agent.wire.report import NOTHING, Digest, Failure, Measurement, encode_signal, is_stable, outcome_digest
+from agent.wire.signals import Signal
+
+CYCLE_S: Final = 30.0
+"""Wall time that all probes of a cycle share; those that come later report a timeout."""
+REST_S: Final = 3600.0
+LONGEST_REST_S: Final = 24 * 3600.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What came of one probe. Only the measurement can leave the laptop."""
+
+    measurement: Measurement
+    cpu_ms: float = 0.0
+    over_budget: bool = False
+    detail: str = ""
+    """Why there is no signal, in words."""
+    remedy: str = ""
+    """What would make it work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What came of all probes whose turn it was, and what to remember of it."""
+
+    runs: tuple[Run, ...]
+    ran: dict[str, Moment]
+    rests: dict[str, Pause]
+    digests: dict[str, Digest]
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What the probe's thread leaves behind."""
+
+    signal: Signal | None = None
+    error: Exception | None = None
+    cpu_s: float = 0.0
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+def run_round(probes: Iterable[Probe], given: Given, state: State, off: Collection[str]) -> Round:
+    """Run every probe that is due, and every stable one whose last outcome the collector does not hold.
+
+    Args:
+        off: kinds that settings or the administrator switched off.
+    """
+    host = given.host
+    runs: list[Run] = []
+    ran, rests, digests = dict(state.runs), dict(state.rests), {}
+    stop_at = time.monotonic() + CYCLE_S
+    for probe in probes:
+        kind = probe.kind
+        rest = rests.get(kind)
+        run: Run | None = None
+        if kind in off:
+            run = _not_run(given, kind, "disabled", "switched off by settings or the administrator")
+        elif rest is not None and rest.left_s(host) > 0:
+            run = _not_run(given, kind, "over_budget", f"rests for {rest.left_s(host):.0f} s more")
+        elif _is_due(probe, given, state):
+            ran[kind] = Moment.of(host)
+            run = run_probe(probe, given, min(probe.deadline_s, stop_at - time.monotonic()))
+            if run.over_budget:
+                rests[kind] = _longer(rest, given)
+            else:
+                rests.pop(kind, None)
+        if run is not None:
+            runs.append(run)
+        if is_stable(kind):
+            if run is not None:
+                digests[kind] = outcome_digest(run.measurement.outcome)
+            elif kind in state.digests:
+                digests[kind] = state.digests[kind]
+    return Round(runs=tuple(runs), ran=ran, rests=rests, digests=digests)
+
+
+def _is_due(probe: Probe, given: Given, state: State) -> bool:
+    last = state.runs.get(probe.kind)
+    passed_s = last.passed_s(given.host) if last is not None else None
+    if passed_s is None or not 0 <= passed_s < probe.every_s:
+        return True
+    return is_stable(probe.kind) and (probe.kind not in state.digests or state.unconfirmed(probe.kind))
+
+
+def _longer(rest: Pause | None, given: Given) -> Pause:
+    """A first rest, or one twice as long as the last."""
+    failures = rest.failures + 1 if rest is not None else 1
+    seconds = min(REST_S * 2.0 ** min(failures - 1, 10), LONGEST_REST_S)
+    return Pause(failures=failures, until=Moment.of(given.host, seconds))
+
+
+def run_probe(probe: Probe, given: Given, deadline_s: float) -> Run:
+    """Run one probe now.
+
+    A thread cannot be stopped: one that overruns its deadline is left behind and dies with the worker. Its CPU time
+    includes that of the programs it started.
+    """
+    started_at, uptime_s = given.host.now(), given.host.uptime_s()
+    if deadline_s <= 0:
+        return _not_run(given, probe.kind, "timeout", "the cycle's time was used up before its turn")
+    outcome = _Outcome()
+    wall, process, children = time.monotonic(), time.process_time(), _children_cpu_s()
+    threading.Thread(target=_collect, args=(probe, given, outcome), name=probe.kind, daemon=True).start()
+    in_time = outcome.done.wait(deadline_s)
+    runtime_ms = (time.monotonic() - wall) * 1000
+    own_s = outcome.cpu_s if in_time else time.process_time() - process
+    cpu_ms = (own_s + _children_cpu_s() - children) * 1000
+    over_budget = cpu_ms > probe.budget_cpu_ms
+    failure, detail, remedy = _why(probe, outcome, in_time)
+    if over_budget:
+        failure, detail = "over_budget", f"took {cpu_ms:.0f} ms of CPU time, {probe.budget_cpu_ms:.0f} are allowed"
+    measurement = _measurement(probe.kind, started_at, uptime_s, runtime_ms, failure, outcome.signal)
+    return Run(measurement=measurement, cpu_ms=cpu_ms, over_budget=over_budget, detail=detail, remedy=remedy)
+
+
+def _collect(probe: Probe, given: Given, outcome: _Outcome) -> None:
+    started = time.thread_time()
+    try:
+        outcome.signal = probe.collect(given)
+    except Exception as error:  # a probe may raise anything: it becomes a failure
+        outcome.error = error
+    outcome.cpu_s = time.thread_time() - started
+    outcome.done.set()
+
+
+def _why(probe: Probe, outcome: _Outcome, in_time: bool) -> tuple[Failure | None, str, str]:
+    """Failure, detail and remedy of a run; no failure when there is a signal."""
+    if not in_time:
+        return "timeout", f"did not end in {probe.deadline_s:g} s", ""
+    match outcome.error:
+        case None:
+            return None, "", ""
+        case Unavailable() as answer:
+            return answer.failure, answer.detail, answer.remedy
+        case HostDeniedError() as error:
+            return "denied", str(error), ""
+        case HostTimeoutError() as error:
+            return "timeout", str(error), ""
+        case HostError() as error:
+            return "absent", str(error), ""
+        case error:
+            _log.error("%s: crashed", probe.kind, exc_info=error)
+            return "crashed", f"{type(error).__name__}: {error}", ""
+
+
+def _measurement(
+    kind: str, started_at: datetime, uptime_s: float, runtime_ms: float, failure: Failure | None, signal: Signal | None
+) -> Measurement:
+    return Measurement(
+        kind=kind,
+        started_at=started_at,
+        uptime_s=round(uptime_s, 3),
+        runtime_ms=round(runtime_ms, 1),
+        data=encode_signal(signal) if signal is not None and failure is None else NOTHING,
+        failure=failure,
+    )
+
+
+def _not_run(given: Given, kind: str, failure: Failure, detail: str) -> Run:
+    host = given.host
+    return Run(measurement=_measurement(kind, host.now(), host.uptime_s(), 0.0, failure, None), detail=detail)
+
+
+def _children_cpu_s() -> float:
+    """CPU time of the programs that ended so far."""
+    times = os.times()
+    return times.children_user + times.children_system

@@ -1,0 +1,104 @@
+"""show: in plain words, what leaves this laptop, read from the same declarations that make it leave."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import typing
+from collections.abc import Callable, Iterator
+from types import ModuleType
+
+import msgspec
+
+from agent import enrol, state
+from agent.disk import Disk
+from agent.spool import Spool
+from agent.wire import enrolment as enrolment_wire
+from agent.wire import report as report_wire
+from agent.wire import signals
+from agent.wire.enrolment import EnrolRequest
+from agent.wire.report import Report
+
+
+class _Words:
+    """The sentence of every field of the structs in one module, as written below the field."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._sentences: dict[tuple[str, str], str] = {}
+        for struct in ast.parse(inspect.getsource(module)).body:
+            if isinstance(struct, ast.ClassDef):
+                for field, below in zip(struct.body, struct.body[1:], strict=False):
+                    if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and _text(below):
+                        self._sentences[struct.name, field.target.id] = " ".join(_text(below).split())
+
+    def of(self, struct: type, field: str) -> str:
+        return self._sentences.get((struct.__name__, field), "")
+
+
+def _text(node: ast.stmt) -> str:
+    """The text of a string that stands alone; empty for any other statement."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return node.value.value
+    return ""
+
+
+def declaration() -> Iterator[str]:
+    """Line by line, everything that can leave the laptop."""
+    words = _Words(signals)
+    for signal in signals.SIGNALS:
+        how = "sent when it changes" if signal.stable else "sent each time"
+        yield f"{signal.kind} ({how}): {signal.purpose}"
+        yield from _fields(signal, words, "  ")
+        yield ""
+    yield "Around every report:"
+    yield from _fields(Report, _Words(report_wire), "  ", without=("measurements",))
+    yield ""
+    yield "Once, at enrolment:"
+    yield from _fields(EnrolRequest, _Words(enrolment_wire), "  ")
+
+
+def _fields(struct: type[msgspec.Struct], words: _Words, indent: str, without: tuple[str, ...] = ()) -> Iterator[str]:
+    """A line for each field, and below it those of the struct it holds."""
+    for field in msgspec.structs.fields(struct):
+        if field.name in without:
+            continue
+        sentence = words.of(struct, field.name)
+        yield f"{indent}{field.name}{': ' if sentence else ''}{sentence}"
+        for inner in _structs_in(field.type):
+            yield from _fields(inner, words, indent + "  ")
+
+
+def _structs_in(hint: object) -> Iterator[type[msgspec.Struct]]:
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield hint
+    for part in typing.get_args(hint):
+        yield from _structs_in(part)
+
+
+def show(disk: Disk | None, spool: Spool | None, say: Callable[[str], None]) -> None:
+    """Print the declaration, then what was sent last and what the collector is known to hold.
+
+    Args:
+        disk: the agent's folder; None where there is none, or where this user may not read it.
+
+    Raises:
+        DiskError: a file of the agent is damaged.
+        OSError: a file cannot be read.
+    """
+    say("All that can leave this laptop. Nothing else is collected.\n")
+    for line in declaration():
+        say(line)
+    enrolment = enrol.load(disk) if disk is not None else None
+    if disk is None or spool is None or enrolment is None:
+        say("\nThis laptop is not enrolled: nothing was sent.")
+        return
+    say(f"\nReports go to {enrolment.collector.url}, as device {enrolment.device_id}.")
+    last = spool.last()
+    if last is None:
+        say("No report was made yet.")
+    else:
+        say(f"The last report, made {last.created_at.isoformat(' ', 'seconds')}:")
+        say(msgspec.json.format(report_wire.encode_report(last)).decode())
+    stored = disk.read(state.FILE)
+    known = msgspec.json.decode(stored, type=state.State).confirmed if stored is not None else {}
+    say(f"The collector holds, and is not sent again until it changes: {', '.join(sorted(known)) or 'nothing'}.")
