@@ -142,7 +142,7 @@ def test_an_empty_folder_is_a_machine_that_says_little(tmp_path: Path) -> None:
     for ask in (host.boot_id, host.hostname, host.kernel, host.processes):
         with pytest.raises(HostError):
             ask()
-    assert host.services() == host.logins() == host.tcp_sockets() == ()
+    assert (host.services(), host.logins(), host.tcp_sockets()) == ((), (), ())
 
 
 def test_this_machine_answers_sanely() -> None:

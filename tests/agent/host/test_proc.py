@@ -148,7 +148,7 @@ def test_a_real_connection_is_found_with_its_owner() -> None:
 
 def test_a_real_process_with_a_hostile_name_is_listed(tmp_path: Path) -> None:
     path = os.fsencode(tmp_path) + b"/\xff\xe2\x80\xae\x1b[31mx"
-    shutil.copy(shutil.which("sleep") or "/bin/sleep", path)
+    shutil.copy(b"/bin/sleep", path)
     with subprocess.Popen([path, b"60"]) as child:
         try:
             (one,) = [process for process in read_processes("/proc") if process.pid == child.pid]
