@@ -15,7 +15,7 @@ import msgspec
 from agent.wire.report import Failure, Measurement, Report, WireError, decode_signal
 from agent.wire.signals import KINDS, RemoteSession, RemoteSessions, Signal
 
-from .view import Newest, SessionTrack
+from .view import Integrity, Newest, SessionTrack
 
 SESSION_MEMORY = timedelta(days=7)
 
@@ -128,3 +128,21 @@ def track_sessions(
         key = session_key(session)
         changed[key] = sighted(changed.get(key, tracks.get(key)), session, at)
     return changed
+
+
+def integrity(amounts: Mapping[str, int], claims_serial_of: str | None, skew: float | None) -> Integrity:
+    """What the collector saw of a device's reports, from the sums of its incidents by kind.
+
+    A report that came late is no loss: it fills the gap that its absence was counted as.
+    """
+    return Integrity(
+        gaps=max(0, amounts.get("gap", 0) - amounts.get("late", 0)),
+        dropped=amounts.get("dropped", 0),
+        forks=amounts.get("fork", 0),
+        interleaved_epochs=amounts.get("interleaved", 0),
+        lost_by_restore=amounts.get("restore", 0),
+        malformed=amounts.get("malformed", 0),
+        unknown_kinds=amounts.get("unknown_kind", 0),
+        claims_serial_of=claims_serial_of,
+        skew_s=skew,
+    )

@@ -79,8 +79,9 @@ def create_user(connection: Connection, name: str, role: Role, password: str | N
         raise UserError("a user's name has 1 to 100 printable characters")
     if connection.execute(select(schema.users.c.user_id).where(schema.users.c.name == name)).first() is not None:
         raise UserError(f"there is a user named {name!r} already")
+    user_id = str(uuid4())
     row = {
-        "user_id": str(uuid4()),
+        "user_id": user_id,
         "name": name,
         "role": role,
         "created_ms": now_ms,
@@ -88,7 +89,7 @@ def create_user(connection: Connection, name: str, role: Role, password: str | N
         "password_hash": None if password is None else hash_password(password),
     }
     connection.execute(insert(schema.users), row)
-    return find_user(connection, row["user_id"]) or _missing(name)
+    return find_user(connection, user_id) or _missing(name)
 
 
 def _missing(name: str) -> User:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Row
 
 from collector.findings import Assessment
 from collector.instants import from_ms, maybe_from_ms
-from collector.projection import SESSION_MEMORY, newest_of
+from collector.projection import SESSION_MEMORY, integrity, newest_of
 from collector.view import DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
 
 from . import schema
@@ -120,17 +120,7 @@ def past_findings(assessment: Assessment) -> tuple[PastFinding, ...]:
 def _integrity(device: Row[Any], rows: _Rows) -> Integrity:
     amounts: Mapping[str, int] = {row.kind: int(row.amount) for row in rows.incidents[device.device_id]}
     streams = rows.streams[device.device_id]
-    return Integrity(
-        gaps=max(0, amounts.get("gap", 0) - amounts.get("late", 0)),
-        dropped=amounts.get("dropped", 0),
-        forks=amounts.get("fork", 0),
-        interleaved_epochs=amounts.get("interleaved", 0),
-        lost_by_restore=amounts.get("restore", 0),
-        malformed=amounts.get("malformed", 0),
-        unknown_kinds=amounts.get("unknown_kind", 0),
-        claims_serial_of=device.claims_serial_of,
-        skew_s=streams[-1].skew_s if streams else None,
-    )
+    return integrity(amounts, device.claims_serial_of, streams[-1].skew_s if streams else None)
 
 
 def _presence(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> Presence:

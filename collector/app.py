@@ -1,0 +1,166 @@
+"""app: the collector's composition root: configuration to store, judge, publisher, routes and jobs.
+
+The only place that reads the clock; everybody else is given the time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from . import knowledge
+from .config import Config
+from .enrol import Enroller
+from .ingest import Refused
+from .instants import to_ms
+from .jobs import run_jobs
+from .judge import Judge
+from .knowledge import Knowledge
+from .metrics import Metrics
+from .publishing import Publisher, publish
+from .store import assessments
+from .store.database import open_engine, require_current
+from .store.store import Store
+from .web import api_routes, console_routes, exception_handlers, middleware
+from .web.agents import ENROL_PATH, REPORTS_PATH, SETTINGS_PATH, AgentApi
+from .web.errors import problem_response
+from .web.keyring import KeyRing
+from .web.limits import RateLimit
+from .web.services import Services
+
+ENROLMENTS_PER_MINUTE = 60
+"""From one address: a company's laptops enrol through one, a guesser of tokens gets nowhere with 256-bit secrets."""
+
+
+def utc_now() -> datetime:
+    """The collector's clock."""
+    return datetime.now(UTC)  # noqa: TID251 - the composition root is where time comes in
+
+
+def database_url(config: Config) -> str:
+    """Where the database is."""
+    if config.database is None:
+        return f"sqlite:///{Path(config.data_dir) / 'collector.sqlite'}"
+    return config.database if "://" in config.database else f"sqlite:///{config.database}"
+
+
+def authorities(config: Config) -> tuple[str, ...]:
+    """What senders may sign as @authority (RFC 9421 section 2.2.3): host and port, lower case, no default port."""
+    found = []
+    for url in config.public_urls:
+        parts = urlsplit(url.lower())
+        default = {"https": 443, "http": 80}[parts.scheme]
+        host = f"[{parts.hostname}]" if parts.hostname and ":" in parts.hostname else parts.hostname or ""
+        found.append(host if parts.port in (None, default) else f"{host}:{parts.port}")
+    return tuple(dict.fromkeys(found))
+
+
+def create_app(
+    config: Config, known: Knowledge | None = None, now: Callable[[], datetime] = utc_now, *, jobs: bool = True
+) -> Starlette:
+    """The whole collector as an ASGI application.
+
+    Args:
+        known: rules, policy, catalogue; None reads them from their files.
+        now: the clock.
+        jobs: False leaves out the periodic jobs, for tests that call them.
+
+    Raises:
+        MistakesError: rules or policy are wrong.
+        StoreError: the database's tables are not current.
+    """
+    known = known or knowledge.load(Path(config.policy))
+    engine = open_engine(database_url(config))
+    require_current(engine)
+    metrics = Metrics()
+    judge = Judge(known.context, known.intervals_s, metrics, now)
+    publisher = _prepare(engine, judge, known, now)
+    store = Store(engine, judge.between_writes)
+    shared = Services(
+        config=config,
+        store=store,
+        keys=KeyRing(store),
+        judge=judge,
+        metrics=metrics,
+        tools=known.context.tools,
+        now=now,
+    )
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        store.start()
+        task = asyncio.create_task(run_jobs(shared)) if jobs else None
+        try:
+            yield
+        finally:
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await asyncio.to_thread(store.stop)
+
+    app = Starlette(
+        routes=[*_agent_routes(shared, publisher), *api_routes(), *console_routes()],
+        middleware=middleware(config),
+        exception_handlers={**exception_handlers(), Refused: _refused},
+        lifespan=lifespan,
+    )
+    app.state.services = shared
+    return app
+
+
+def _prepare(engine: Engine, judge: Judge, known: Knowledge, now: Callable[[], datetime]) -> Publisher:
+    """Sign what agents get, and queue every device that was judged with other rules or another policy."""
+    with engine.execution_options(writes=True).begin() as connection:
+        assessments.queue_all(connection, judge.context(connection).digest)
+        return publish(connection, known.settings(), known.tools, to_ms(now()))
+
+
+def _agent_routes(shared: Services, publisher: Publisher) -> list[Route]:
+    limits = shared.config.limits
+    api = AgentApi(
+        store=shared.store,
+        keys=shared.keys,
+        publisher=publisher,
+        enroller=Enroller(publisher),
+        metrics=shared.metrics,
+        authorities=authorities(shared.config),
+        max_encoded=limits.encoded_bytes,
+        max_decoded=limits.decoded_bytes,
+        reports=RateLimit(limits.reports_per_minute, limits.reports_at_once),
+        enrolments=RateLimit(ENROLMENTS_PER_MINUTE, 10 * ENROLMENTS_PER_MINUTE),
+        now=shared.now,
+    )
+    return [
+        Route(REPORTS_PATH, _Plain(api.report), methods=["POST"]),
+        Route(ENROL_PATH, api.enrol, methods=["POST"]),
+        Route(SETTINGS_PATH, api.settings, methods=["GET"]),
+    ]
+
+
+class _Plain:
+    """Marks an ASGI callable as such: Starlette would take a function for a request handler."""
+
+    def __init__(self, app: Callable[..., object]) -> None:
+        self._app = app
+
+    def __call__(self, scope: object, receive: object, send: object) -> object:
+        return self._app(scope, receive, send)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refused):
+        raise error
+    shared: Services = request.app.state.services
+    shared.metrics.refused.labels(error.problem).inc()
+    return problem_response(error.problem, error.status, error.detail, error.retry_after_s)

@@ -1,0 +1,115 @@
+"""knowledge: what the collector judges and publishes with, loaded from its files: rules, policy, catalogue, zones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agent.wire.settings import Settings, ToolEntry
+from agent.wire.signals import KINDS
+
+from . import catalogue, config, rulebook, zones
+from .assess import Context
+from .config import Config
+from .given import ToolInfo, Zones
+from .policy import Known, Policy
+from .strict import Mistake, MistakesError
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Everything that is read from files at the start."""
+
+    context: Context
+    tools: tuple[ToolEntry, ...]
+    """The catalogue as laptops get it."""
+
+    @property
+    def policy(self) -> Policy:
+        return self.context.policy
+
+    @property
+    def intervals_s(self) -> Mapping[str, float]:
+        """Seconds between reports by group; "default" is always among them."""
+        return {name: settings.interval_s for name, settings in self.settings().items()}
+
+    def settings(self) -> dict[str, Settings]:
+        """What agents are told, by group."""
+        groups = {"default": Settings(version=0)}
+        for name, group in self.policy.groups.items():
+            groups[name] = Settings(
+                version=0, group=name, interval_s=group.interval_s, probes_off=tuple(sorted(group.probes_off))
+            )
+        return groups
+
+
+def tool_infos(entries: tuple[catalogue.CatalogueEntry, ...]) -> dict[str, ToolInfo]:
+    """The catalogue as judgement knows it, by id."""
+    return {
+        entry.id: ToolInfo(
+            name=entry.name,
+            vendor_group=entry.vendor_group,
+            role=entry.role,
+            inbound_control=entry.inbound_control,
+            accessibility=entry.accessibility,
+        )
+        for entry in entries
+    }
+
+
+def load(policy_path: Path) -> Knowledge:
+    """Read rules, catalogue, zones and policy.
+
+    Raises:
+        MistakesError: some file is wrong; every mistake is listed.
+    """
+    knowledge, mistakes = _read(policy_path)
+    if knowledge is None:
+        raise MistakesError(mistakes)
+    return knowledge
+
+
+def _read(policy_path: Path) -> tuple[Knowledge | None, list[Mistake]]:
+    rules, mistakes = rulebook.read(rulebook.FOLDER)
+    entries = catalogue.load()
+    known_zones = zones.load()
+    tools = tool_infos(entries)
+    known = Known(
+        tools=frozenset(tools),
+        countries=_countries(known_zones),
+        kinds=frozenset(KINDS),
+        rules=frozenset(ready.rule.id for ready in rules),
+    )
+    policy, wrong = config.read_policy(policy_path, known)
+    mistakes = [*mistakes, *wrong]
+    if policy is None or mistakes:
+        return None, mistakes
+    context = Context(
+        as_of=datetime(1970, 1, 1, tzinfo=UTC),
+        rules=rules,
+        policy=policy,
+        suppressions=policy.suppressions,
+        tools=tools,
+        zones=known_zones,
+    )
+    return Knowledge(context, catalogue.for_wire(entries, 0).tools), []
+
+
+def _countries(known_zones: Zones) -> frozenset[str]:
+    return frozenset(known_zones.offsets)
+
+
+def check(config_path: Path, policy_path: Path | None = None) -> list[Mistake]:
+    """Every mistake in configuration, policy and rules.
+
+    Args:
+        policy_path: None takes the one that the configuration names.
+    """
+    found: Config | None
+    found, mistakes = config.read_config(config_path)
+    if policy_path is None:
+        policy_path = Path(found.policy if found is not None else Config().policy)
+    _, wrong = _read(policy_path)
+    return [*mistakes, *wrong]

@@ -1,0 +1,100 @@
+"""serving: running the application under uvicorn, with the safety checks that belong to a start."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import ipaddress
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from .app import create_app, database_url
+from .config import Config
+from .logs import configure_logging
+from .store.database import migrate, open_engine
+
+log = logging.getLogger(__name__)
+BACKLOG = 2048
+KEEP_ALIVE_S = 330
+"""Longer than the usual interval, so that an agent or a proxy may keep its connection."""
+
+
+class ServeError(Exception):
+    """The collector cannot start. The message says why and what to do."""
+
+
+def serve(config: Config) -> None:
+    """Answer requests until SIGTERM or SIGINT.
+
+    Raises:
+        ServeError: plain HTTP on an address that others reach, or another collector on the same data.
+    """
+    configure_logging(config.log_level)
+    _require_encryption(config)
+    with only_one(Path(config.data_dir)):
+        _migrate_if_new(config)
+        app = create_app(config)
+        tls = config.tls
+        uvicorn.run(
+            app,
+            host=config.listen.host,
+            port=config.listen.port,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
+            proxy_headers=bool(config.trusted_proxies),
+            forwarded_allow_ips=list(config.trusted_proxies) or None,
+            server_header=False,
+            access_log=False,
+            log_config=None,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=10,
+        )
+
+
+def _migrate_if_new(config: Config) -> None:
+    """Make the tables of a database that does not exist yet; one that exists is only changed by `migrate`."""
+    url = database_url(config)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        engine = open_engine(url)
+        migrate(engine)
+        engine.dispose()
+
+
+def _require_encryption(config: Config) -> None:
+    if config.tls or config.allow_plain_http or _is_loopback(config.listen.host):
+        return
+    raise ServeError(
+        f"listen.host is {config.listen.host}, which others reach, and there is no certificate: set tls.certificate "
+        "and tls.key, or listen on 127.0.0.1 behind a proxy, or set allow_plain_http: true if something else encrypts"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@contextlib.contextmanager
+def only_one(data_dir: Path) -> Iterator[None]:
+    """Hold the data folder for one collector.
+
+    Raises:
+        ServeError: another one holds it.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(data_dir / "collector.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise ServeError(f"{data_dir}: another collector works with this data; stop it first") from error
+        yield
+    finally:
+        os.close(descriptor)
