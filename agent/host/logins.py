@@ -20,6 +20,8 @@ from .proc import read_bytes
 USER_PROCESS: Final = 7
 MAX_BYTES: Final = 1024 * 1024
 MAX_SESSIONS: Final = 1000
+MAX_DIGITS: Final = 17
+"""Of a time in microseconds: until the year 5138."""
 
 _RECORD = struct.Struct("=hxxi32s4s32s256shhiii16s20x")
 """struct utmp of glibc on 64-bit Linux: type, pid, line, id, user, host, exit (2), session, seconds, microseconds,
@@ -58,7 +60,7 @@ def parse_session(text: str) -> Login | None:
     if fields.get("REMOTE") != "1" or fields.get("STATE") == "closing" or not host:
         return None
     microseconds = fields.get("REALTIME", "")
-    if not microseconds.isdecimal():
+    if not microseconds.isdecimal() or len(microseconds) > MAX_DIGITS:
         return None
     started_at = datetime.fromtimestamp(int(microseconds) / 1e6, UTC)
     return Login(terminal=fields.get("TTY", ""), peer=host, started_at=started_at)

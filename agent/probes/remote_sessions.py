@@ -2,8 +2,9 @@
 
 Supports: a live session whose other end is many milliseconds away puts the hand far from the machine. Where a tunnel
 brings the session, the tunnel's own connection shows the way to its relay.
-Evasion: a relay that ends the connection hides the distance behind it; a tool that dials out to its maker's relay, or
-shows the screen over UDP, accepts no connection and is not seen here (remote_tools sees it).
+Evasion: a relay that ends the connection hides the distance behind it; a tunnel program that is not in the catalogue
+looks like a viewer on the laptop itself; a tool that dials out to its maker's relay, or shows the screen over UDP,
+accepts no connection and is not seen here (remote_tools sees it).
 Privacy: the tool, the other address, counters and round trips. Never content, never an account's name.
 """
 

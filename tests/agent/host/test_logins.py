@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.host import Login
-from agent.host.logins import parse_session, read_logins
+from agent.host.logins import parse_session, parse_utmp, read_logins
 
 AT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SESSION = "USER=alice\nREMOTE=1\nREMOTE_HOST=203.0.113.9\nTTY=pts/0\nSTATE=active\nREALTIME=1795262400000000\n"
@@ -56,11 +58,23 @@ def test_where_there_is_no_utmp_logind_is_asked(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "instead"),
-    [("REMOTE=1", "REMOTE=0"), ("=203.0.113.9", "="), ("=active", "=closing"), ("=1795262400000000", "=soon")],
+    [
+        ("REMOTE=1", "REMOTE=0"),
+        ("=203.0.113.9", "="),
+        ("=active", "=closing"),
+        ("=1795262400000000", "=soon"),
+        ("=1795262400000000", "=" + "9" * 30),
+    ],
 )
 def test_local_ending_and_torn_sessions_are_left_out(word: str, instead: str) -> None:
     assert parse_session(SESSION) is not None
     assert parse_session(SESSION.replace(word, instead)) is None
+
+
+@given(st.binary(max_size=2000))
+def test_no_bytes_break_the_reader(data: bytes) -> None:
+    assert all(login.peer for login in parse_utmp(data, "/proc"))
+    parse_session(data.decode("utf-8", "replace"))
 
 
 def test_a_machine_with_neither_has_no_logins(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host import Process, Socket
+from agent.host import HostError, Process, Socket, proc
 from agent.host.proc import parse_endpoint, parse_stat, parse_table, read_processes, read_sockets, script_of
 
 TABLE = (
@@ -115,6 +115,14 @@ def test_a_shared_socket_belongs_to_the_first_listener_and_to_the_newest_server(
             (tmp_path / str(pid) / "fd" / str(number)).symlink_to(target)
     assert [one.pid for one in read_sockets(str(tmp_path), [300, 10, 77])] == [10, 300]
     assert [one.pid for one in read_sockets(str(tmp_path), [])] == [None, None]
+
+
+def test_half_a_table_is_not_taken_for_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "tcp").write_text(TABLE)
+    monkeypatch.setattr(proc, "MAX_TABLE_BYTES", 200)
+    with pytest.raises(HostError, match="net/tcp: more than 200 bytes"):
+        read_sockets(str(tmp_path), [])
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import struct
 from dataclasses import dataclass
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.host import TcpInfo
 from agent.host.sock_diag import SockDiag, parse_answer, parse_tcp_info
@@ -97,3 +99,11 @@ def test_attributes_without_figures_are_none() -> None:
     message = (bytes([socket.AF_INET, 1, 0, 0]) + identity).ljust(72, b"\0")
     assert parse_answer(message + struct.pack("=HHI", 8, 1, 0), (22, 40000, b"\x7f\0\0\1", b"\x7f\0\0\1")) is None
     assert parse_answer(message + b"\0\0\0\0", (22, 40000, b"\x7f\0\0\1", b"\x7f\0\0\1")) is None
+
+
+@given(st.binary(max_size=400))
+def test_no_attributes_break_the_reader(attributes: bytes) -> None:
+    identity = struct.pack("!HH", 22, 40000) + b"\x7f\0\0\1".ljust(16, b"\0") * 2
+    message = (bytes([socket.AF_INET, 1, 0, 0]) + identity).ljust(72, b"\0")
+    info = parse_answer(message + attributes, (22, 40000, b"\x7f\0\0\1", b"\x7f\0\0\1"))
+    assert info is None or info.bytes_acked >= 0
