@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import agent
 from agent import enrol, identity, settings, state
 from agent.config import Config
 from agent.delivery import Delivery
@@ -20,14 +19,14 @@ from agent.disk import Disk
 from agent.enrol import Enrolment
 from agent.host import Host, HostError
 from agent.identity import Identity
-from agent.probe import Given, Probe
-from agent.runner import Round, run_round
+from agent.probe import Probe
+from agent.reporting import report_now
 from agent.settings import Orders, RefusedError
 from agent.spool import FOLDER as SPOOL_FOLDER
-from agent.spool import Spool, pack, unpack
-from agent.state import Memory, random_uuid
+from agent.spool import Spool
+from agent.state import Memory
 from agent.uplink import SETTINGS_PATH, Uplink, UplinkError
-from agent.wire.report import AgentInfo, Measurement, Occasion, Report, SpoolInfo, WireError, is_stable
+from agent.wire.report import Occasion
 from agent.wire.settings import SettingsAnswer
 
 UNENROLLED_S: Final = 60.0
@@ -70,11 +69,16 @@ def run_cycle(tools: Tools, occasion: Occasion) -> float:
     orders = _orders(tools.disk, enrolment)
     spool = Spool.of(tools.disk, tools.config.spool)
     memory = Memory.open(tools.disk, tools.marks, me.key_id, spool.waiting())
-    try:
-        _measure_and_keep(tools, enrolment, orders, spool, memory, occasion)
-    except OSError as error:
-        _log.error("this cycle's report is given up: %s", error)
-        _count_lost_report(memory)
+    report_now(
+        host=tools.host,
+        probes=tools.probes,
+        off={*orders.settings.probes_off, *tools.config.probes_off},
+        device_id=enrolment.device_id,
+        orders=orders,
+        memory=memory,
+        spool=spool,
+        occasion=occasion,
+    )
     try:
         uplink = tools.connect(me, enrolment)
     except UplinkError as error:
@@ -140,93 +144,6 @@ def _orders(disk: Disk, enrolment: Enrolment) -> Orders:
     except RefusedError as error:
         _log.error("%s; using defaults until they are fetched again", error)
         return Orders()
-
-
-def _measure_and_keep(
-    tools: Tools, enrolment: Enrolment, orders: Orders, spool: Spool, memory: Memory, occasion: Occasion
-) -> None:
-    """Measure what is due and spool a report of it. Last words are said without measuring.
-
-    Raises:
-        OSError: the disk is full or broken.
-    """
-    measurements: tuple[Measurement, ...] = ()
-    if occasion != "stopping":
-        given = Given(host=tools.host, catalogue=orders.catalogue)
-        off = {*orders.settings.probes_off, *tools.config.probes_off}
-        measurements = _remember(memory, run_round(tools.probes, given, memory.state, off))
-    waiting = spool.waiting()
-    position = memory.state.next_position(waiting)
-    report = Report(
-        report_id=random_uuid(int(tools.host.now().timestamp() * 1000)),
-        device_id=enrolment.device_id,
-        boot_id=tools.host.boot_id(),
-        state_epoch=memory.state.epoch,
-        sequence=position.sequence,
-        occasion=occasion,
-        created_at=tools.host.now(),
-        uptime_s=round(tools.host.uptime_s(), 3),
-        awake_s=round(tools.host.awake_s(), 3),
-        agent=AgentInfo(
-            version=agent.__version__,
-            platform=tools.host.system,
-            settings_version=orders.settings.version,
-            catalogue_version=orders.catalogue_version,
-        ),
-        spool=SpoolInfo(
-            depth=len(waiting), dropped=memory.state.dropped, oldest_age_s=_oldest_age_s(tools.host, spool)
-        ),
-        state_digest=memory.state.root,
-        measurements=measurements,
-    )
-    body = pack(report)
-    excess = spool.excess(len(body))
-    if excess:
-        _log.warning("the spool is full: %d reports are given up", len(excess))
-        memory.count_dropped(excess)
-        spool.drop(excess)
-    spool.add(position, body)
-
-
-def _remember(memory: Memory, done: Round) -> tuple[Measurement, ...]:
-    """Keep what was learnt, and return what has to be said.
-
-    A kind that is stated is not confirmed until its report was delivered. That is kept before the report is spooled:
-    the other way round, a crash would leave a value taken for confirmed that a waiting report overwrites.
-    """
-    known = memory.state.confirmed
-    stated = tuple(
-        run.measurement
-        for run in done.runs
-        if not is_stable(run.measurement.kind) or known.get(run.measurement.kind) != done.digests[run.measurement.kind]
-    )
-    kinds = {measurement.kind for measurement in stated}
-    memory.update(
-        runs=done.ran,
-        rests=done.rests,
-        digests=done.digests,
-        confirmed={kind: digest for kind, digest in known.items() if kind not in kinds},
-    )
-    return stated
-
-
-def _oldest_age_s(host: Host, spool: Spool) -> float:
-    """Age of the oldest report that waits, by this laptop's clock."""
-    waiting = spool.waiting()
-    body = spool.read(waiting[0]) if waiting else None
-    try:
-        created_at = unpack(body).created_at if body is not None else host.now()
-    except WireError:
-        return 0.0
-    return max(0.0, round((host.now() - created_at).total_seconds(), 1))
-
-
-def _count_lost_report(memory: Memory) -> None:
-    """Count a report that could not be kept; where not even that can be kept, it is in the log alone."""
-    try:
-        memory.update(dropped=memory.state.dropped + 1)
-    except OSError as error:
-        _log.error("state: %s", error)
 
 
 def _deliver(

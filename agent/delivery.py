@@ -151,7 +151,7 @@ class _LeaveAloneError(Exception):
 
 def _confirmed(confirmed: dict[str, str], report: Report, answer: ReportAnswer, *, ours: bool) -> dict[str, str]:
     """What the collector holds after its answer: what this report stated, less what it asks for."""
-    if answer.want == WANT_ALL:
+    if set(WANT_ALL) <= set(answer.want):
         return {}
     stated = {
         measurement.kind: outcome_digest(measurement.outcome)
