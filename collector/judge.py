@@ -6,6 +6,8 @@ judgements are made, and a judgement never races with the input that it is about
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -13,16 +15,22 @@ from typing import Final
 import msgspec
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from .alerting import Nothing, Open, decide
 from .assess import Context, assess, context_digest
+from .engine import ReadyRule
 from .instants import from_ms, to_ms
 from .metrics import Metrics
 from .store import alerts, assessments
 from .store.views import load_views
 
+log = logging.getLogger(__name__)
 AT_ONCE: Final = 32
 """Devices judged in one transaction: about 50 ms, which a waiting report may have to wait too."""
+
+GATHER_S: Final = 0.2
+"""Seconds between two rounds of judging while few devices wait."""
 
 
 class Judge:
@@ -41,6 +49,12 @@ class Judge:
         self._metrics = metrics
         self._now = now
         self._stale = True
+        self._not_before = 0.0
+
+    @property
+    def rules(self) -> tuple[ReadyRule, ...]:
+        """The rules that judgements are made with."""
+        return self._base.rules
 
     def decided(self) -> None:
         """Somebody closed an alert: what rules are worth has to be counted again."""
@@ -54,15 +68,44 @@ class Judge:
             self._base = msgspec.structs.replace(counted, digest=context_digest(counted))
         return self._base
 
-    def between_writes(self, engine: Engine) -> bool:
-        """Judge some of the devices that wait. True when more may wait."""
+    def between_writes(self, engine: Engine) -> float | None:
+        """Judge some of the devices that wait. Returns in how many seconds to come again, None when none waits.
+
+        Devices are gathered for a moment, so that one transaction judges many.
+        """
+        early_s: float = self._not_before - time.monotonic()
+        if early_s > 0:
+            return early_s
         with engine.connect() as connection:
             waiting = assessments.waiting(connection, AT_ONCE)
         if not waiting:
-            return False
-        with engine.begin() as connection:
-            self.judge(connection, waiting)
-        return True
+            return None
+        self._not_before = time.monotonic() + GATHER_S
+        try:
+            with engine.begin() as connection:
+                self.judge(connection, waiting)
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            self._judge_apart(engine, waiting)
+        if len(waiting) < AT_ONCE:
+            return GATHER_S
+        self._not_before = 0.0
+        return 0.0
+
+    def _judge_apart(self, engine: Engine, device_ids: list[str]) -> None:
+        """Judge devices one by one, so that one that cannot be judged keeps no other from it."""
+        for device_id in device_ids:
+            try:
+                with engine.begin() as connection:
+                    self.judge(connection, [device_id])
+            except SQLAlchemyError:
+                raise
+            except Exception:
+                log.exception("device %s cannot be judged; its assessment before stands", device_id)
+                self._metrics.judgement_failures.inc()
+                with engine.begin() as connection:
+                    assessments.unqueue(connection, [device_id])
 
     def judge(self, connection: Connection, device_ids: list[str]) -> None:
         """Judge devices and keep what follows, in the given transaction."""

@@ -30,6 +30,9 @@ class Metrics:
             registry=self.registry,
         )
         self.assessed = Counter("farhand_assessments", "Assessments made.", registry=self.registry)
+        self.judgement_failures = Counter(
+            "farhand_judgement_failures", "Devices that could not be judged.", registry=self.registry
+        )
         self.alerts_opened = Counter("farhand_alerts_opened", "Alerts opened.", registry=self.registry)
         self.queue_depth = Gauge("farhand_write_queue", "Writes that wait.", registry=self.registry)
         self.healthy = Gauge("farhand_store_healthy", "1 while the last transaction succeeded.", registry=self.registry)

@@ -14,6 +14,8 @@ from . import schema
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One act."""
 
+    entry_id: int
+    """Ascending."""
     at: str
     actor: str
     action: str
@@ -27,17 +29,24 @@ def record(connection: Connection, *, at_ms: int, actor: str, action: str, subje
     connection.execute(insert(schema.audit), row)
 
 
-def entries(connection: Connection, limit: int = 200) -> list[AuditEntry]:
-    """The newest acts, newest first."""
+def entries(connection: Connection, limit: int = 200, before: int | None = None) -> list[AuditEntry]:
+    """The newest acts, newest first.
+
+    Args:
+        before: entry_id of the last act that was shown; only older ones follow.
+    """
     table = schema.audit
-    rows = connection.execute(select(table).order_by(table.c.row_id.desc()).limit(limit))
+    statement = select(table).order_by(table.c.row_id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(table.c.row_id < before)
     return [
         AuditEntry(
+            entry_id=row.row_id,
             at=from_ms(row.at_ms).isoformat(),
             actor=row.actor,
             action=row.action,
             subject=row.subject,
             detail=row.detail,
         )
-        for row in rows
+        for row in connection.execute(statement)
     ]

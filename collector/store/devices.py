@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -123,6 +123,24 @@ def listing(
         statement = statement.where((score < last_score) | ((score == last_score) & (devices.c.device_id > last_id)))
     statement = statement.order_by(score.desc(), devices.c.device_id).limit(limit)
     return [_row(row) for row in connection.execute(statement)]
+
+
+def by_id(connection: Connection, *, after: str = "", limit: int = 50) -> list[DeviceRow]:
+    """Devices in use in the order of their ids: a listing that misses nobody while scores change.
+
+    Args:
+        after: id of the last device that was shown.
+    """
+    table = schema.devices
+    statement = _listing().where(table.c.retired_ms.is_(None), table.c.device_id > after)
+    return [_row(row) for row in connection.execute(statement.order_by(table.c.device_id).limit(limit))]
+
+
+def hostnames(connection: Connection, device_ids: Collection[str]) -> dict[str, str]:
+    """Host names by device id."""
+    table = schema.devices
+    rows = connection.execute(select(table.c.device_id, table.c.hostname).where(table.c.device_id.in_(device_ids)))
+    return {row.device_id: row.hostname for row in rows}
 
 
 def keys(connection: Connection, device_id: str) -> list[DeviceKeyRow]:

@@ -21,11 +21,12 @@ Result = TypeVar("Result")
 class Store:
     """Reads, single writes, and reports that are written in groups."""
 
-    def __init__(self, engine: Engine, between_writes: Callable[[Engine], bool] = lambda _engine: False) -> None:
+    def __init__(self, engine: Engine, between_writes: Callable[[Engine], float | None] = lambda _engine: None) -> None:
         """
         Args:
             engine: an open database whose tables are current.
-            between_writes: work for the writer's thread between transactions; True when more of it is left.
+            between_writes: work for the writer's thread between transactions; returns in how many seconds it wants
+                to be called again at the latest, None for not before something was written.
         """
         self.engine = engine
         with self.read() as connection:

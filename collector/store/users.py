@@ -202,6 +202,13 @@ def revoke(connection: Connection, credential_id: str, now_ms: int) -> bool:
     return connection.execute(statement.values(revoked_ms=func.coalesce(table.c.revoked_ms, now_ms))).rowcount == 1
 
 
+def spend(connection: Connection, credential_id: str, now_ms: int) -> bool:
+    """Use up a secret that is good for one use. False when it was used or revoked before."""
+    table = schema.credentials
+    unused = update(table).where(table.c.credential_id == credential_id, table.c.revoked_ms.is_(None))
+    return connection.execute(unused.values(revoked_ms=now_ms)).rowcount == 1
+
+
 def list_credentials(connection: Connection, kind: CredentialKind) -> list[Credential]:
     """All secrets of a kind, newest first."""
     table = schema.credentials

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 BATCH = 512
 """Most reports in one transaction."""
+RETRY_S = 5.0
+"""Pause after a judgement that failed."""
 
 
 class StoreUnavailableError(Exception):
@@ -56,13 +58,14 @@ class _Post:
 class Writer:
     """Owns the writing connection."""
 
-    def __init__(self, engine: Engine, restored_ms: int, answered: Answered, idle: Callable[[], bool]) -> None:
+    def __init__(self, engine: Engine, restored_ms: int, answered: Answered, idle: Callable[[], float | None]) -> None:
         """
         Args:
             engine: the database.
             restored_ms: when it was restored from a backup, 0 for never.
             answered: told what became of posted reports.
-            idle: work to do between transactions (judging); returns True when more is left.
+            idle: work to do between transactions (judging); returns in how many seconds it wants to be called again
+                at the latest, None for not before something was written.
         """
         self._engine = engine.execution_options(writes=True)
         self._restored_ms = restored_ms
@@ -98,24 +101,25 @@ class Writer:
         return job.future
 
     def _run(self) -> None:
-        more = True
+        wait_s: float | None = 0.0
         while True:
-            batch = self._next(wait=not more)
+            batch = self._next(wait_s)
             if batch is None:
                 return
             if batch:
                 self._transact(batch)
             try:
-                more = self._idle()
+                wait_s = self._idle()
             except Exception:
-                log.exception("judging failed; it is tried again with the next input")
-                more = False
+                log.exception("judging failed; it is tried again")
+                wait_s = RETRY_S
 
-    def _next(self, *, wait: bool) -> list[_Post | _Job] | None:
+    def _next(self, wait_s: float | None) -> list[_Post | _Job] | None:
+        """What waits, after at most `wait_s` seconds (None: until something comes). None at the end."""
         batch: list[_Post | _Job] = []
         while len(batch) < BATCH:
             try:
-                item = self._queue.get(block=wait and not batch)
+                item = self._queue.get(block=not batch and wait_s != 0, timeout=wait_s or None)
             except queue.Empty:
                 break
             if item is None:
