@@ -94,19 +94,25 @@ def decide(
 
 
 def title(telling: tuple[Finding, ...]) -> str:
-    """The strongest finding in one line; a decisive one comes first."""
-    return min(telling, key=lambda each: not each.decisive).title
+    """What the first finding says."""
+    return _ordered(telling)[0].sentence
 
 
 def summary(telling: tuple[Finding, ...]) -> str:
-    """What was observed, what else could explain it, and what to do next, for people who know no rule."""
-    first = min(telling, key=lambda each: not each.decisive)
-    observed = [first, *(each for each in telling if each is not first)]
-    explanations = dict.fromkeys(text for each in observed for text in each.false_positives)
-    lines = ["Observed:", *(f"- {each.sentence}" for each in observed)]
-    lines += ["What else could explain it:", *(f"- {text}" for text in explanations)]
-    lines += ["Next:", *(f"- {text}" for text in dict.fromkeys(each.triage for each in observed))]
+    """What was observed, what else could explain it, and what to do next. The strongest finding of each cause
+    speaks for the others in the last two."""
+    observed = _ordered(telling)
+    strongest = {each.cause: each for each in reversed(observed)}
+    speaking = [each for each in observed if strongest[each.cause] is each]
+    lines = ["Observed:", *(f"- {each.words}" for each in observed)]
+    lines += ["What else could explain it:", *(f"- {text}" for each in speaking for text in each.false_positives)]
+    lines += ["Next:", *(f"- {each.triage}" for each in speaking)]
     return "\n".join(lines)
+
+
+def _ordered(telling: tuple[Finding, ...]) -> list[Finding]:
+    """Decisive findings first, then by weight as in the assessment."""
+    return sorted(telling, key=lambda each: not each.decisive)
 
 
 def _worth_an_alert(assessment: Assessment, telling: tuple[Finding, ...]) -> bool:

@@ -34,7 +34,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     dispositions: dict[str, risk.Counts] = {}
     """What people decided, by rule id."""
     digest: str = ""
-    """`context_digest` of it; stored with each assessment."""
+    """Set by `seal`; stored with each assessment."""
 
 
 def context_digest(context: Context) -> str:
@@ -48,6 +48,11 @@ def context_digest(context: Context) -> str:
         context.dispositions,
     )
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:32]
+
+
+def seal(context: Context) -> Context:
+    """The context with its digest in it."""
+    return msgspec.structs.replace(context, digest=context_digest(context))
 
 
 def assess(view: DeviceView, context: Context) -> Assessment:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from collector.engine import Reason
+from collector.engine import Reason, show
 from collector.rule import Cause, Family, Severity
 from collector.view import Band
 
@@ -49,6 +49,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The risk score if this finding were not there."""
     false_positives: tuple[str, ...]
     triage: str
+
+    @property
+    def words(self) -> str:
+        """The sentence, and until when it counts where it no longer matches."""
+        if self.matching or self.valid_until is None:
+            return self.sentence
+        return f"{self.sentence} (last seen {show(self.last_matched_at)}, counts until {show(self.valid_until)})"
 
     @property
     def counts(self) -> bool:

@@ -176,7 +176,7 @@ class Document:
             case _ if node.tag == _NULL:
                 got = "nothing"
             case _:
-                got = json.dumps(node.value if value is None else value, default=str, ensure_ascii=False)
+                got = json.dumps(self._value(node) if value is None else value, default=str, ensure_ascii=False)
         self.add(place, f"expected {expected}, got {got}{_write(hint)}")
 
 

@@ -19,10 +19,8 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the zone that the laptop is set to."""
     countries: frozenset[str] | None = None
     """Country codes that keep that zone."""
-    utc_offset_minutes: int | None = None
-    """Minutes east of UTC that its clock shows."""
     offset_is_expected: bool | None = None
-    """Some expected country's clocks show that offset in the course of a year (the whole year, so that no verdict
+    """Some expected country's clocks show its offset from UTC in the course of a year (the whole year, so that no verdict
     changes with summer time)."""
 
 
@@ -36,6 +34,5 @@ def derive(given: Given) -> Clock:
     return Clock(
         timezone=seen.timezone,
         countries=given.zones.countries.get(seen.timezone),
-        utc_offset_minutes=seen.utc_offset_minutes,
         offset_is_expected=any(seen.utc_offset_minutes in each for each in offsets) if offsets else None,
     )

@@ -81,13 +81,13 @@ def derive(given: Given) -> Session:
     if not heard and not given.view.sessions:
         return Session()
     barred = [track for track in given.view.sessions if not given.sanctioned(track.tool)]
-    control = sorted((t for t in barred if given.tool(t.tool).controls), key=lambda t: t.last_seen)
+    control = sorted((t for t in barred if given.tool(t.tool).controls), key=_latest)
     logins = [track for track in barred if given.tool(track.tool).role == "login"]
     far, far_login = _farthest(control), _farthest(logins)
     public = [track.peer_address for track in control if address_class(track.peer_address) == "public"]
     carried = [track for track in control if address_class(track.peer_address) == "loopback"]
     ends = [track for track in carried if track.tunnel_min_rtt_ms is not None and _enough(track)]
-    end = max(ends, key=lambda track: track.tunnel_min_rtt_ms or 0.0, default=None)
+    end = max(ends, key=lambda track: (track.tunnel_min_rtt_ms or 0.0, *_latest(track)), default=None)
     latest = control[-1] if control else None
     carrier = carried[-1] if carried else None
     return Session(
@@ -127,7 +127,11 @@ def _enough(track: SessionTrack) -> bool:
 
 def _farthest(tracks: Iterable[SessionTrack]) -> SessionTrack | None:
     measured = (track for track in tracks if track.min_rtt_ms is not None and _enough(track))
-    return max(measured, key=lambda track: track.min_rtt_ms or 0.0, default=None)
+    return max(measured, key=lambda track: (track.min_rtt_ms or 0.0, *_latest(track)), default=None)
+
+
+def _latest(track: SessionTrack) -> tuple[datetime, str, int]:
+    return track.last_seen, track.peer_address, track.peer_port
 
 
 def _carrier_name(given: Given, track: SessionTrack) -> str:

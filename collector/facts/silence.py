@@ -12,8 +12,8 @@ from collector.view import Presence
 
 HABIT_FACTOR: Final = 1.5
 """A silence is unusual from one and a half times the longest one of the last 30 days."""
-LEAST_S: Final = 24 * 3600.0
-"""No silence under a day is unusual: people switch laptops off."""
+LEAST_S: Final = 72 * 3600.0
+"""No silence under three days is unusual: people close laptops over the weekend."""
 LEAST_AFTER_GOODBYE_S: Final = 7 * 24 * 3600.0
 """A laptop that said it stops may rest for a week."""
 INTERVALS: Final = 10

@@ -1,0 +1,111 @@
+"""devices: small builders for the judgement's tests: a view, a context, and what is in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from agent.wire import signals
+from agent.wire.report import Failure
+from collector import rulebook
+from collector.assess import Context, seal
+from collector.engine import ReadyRule
+from collector.given import Given, ToolInfo, Zones
+from collector.policy import Policy
+from collector.view import DeviceView, Integrity, Newest, Presence, SessionTrack
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+DEVICE = "0190a8c0-0000-7000-8000-00000000000a"
+HOUR = timedelta(hours=1)
+
+TOOLS = {
+    "x11vnc": ToolInfo(name="x11vnc", vendor_group="x11vnc"),
+    "anydesk": ToolInfo(name="AnyDesk", vendor_group="anydesk"),
+    "screenconnect": ToolInfo(name="ScreenConnect", vendor_group="connectwise"),
+    "connectwise-control": ToolInfo(name="ConnectWise Control", vendor_group="connectwise"),
+    "openssh-server": ToolInfo(name="OpenSSH server", vendor_group="openssh", role="login", inbound_control="no"),
+    "openssh": ToolInfo(name="OpenSSH client", vendor_group="openssh", role="tunnel", inbound_control="no"),
+    "nvda": ToolInfo(name="NVDA", vendor_group="nvda", inbound_control="partly", accessibility=True),
+    "viewer": ToolInfo(name="Viewer", vendor_group="viewer", inbound_control="no"),
+}
+ZONES = Zones(
+    version="test",
+    countries={
+        "Europe/Berlin": frozenset({"DE"}),
+        "Europe/Paris": frozenset({"FR"}),
+        "Asia/Pyongyang": frozenset({"KP"}),
+    },
+    offsets={"DE": frozenset({60, 120}), "FR": frozenset({60, 120}), "KP": frozenset({540})},
+)
+POLICY = Policy(home_countries=("DE",), allowed_tools=("openssh-server",))
+
+
+def clock(timezone: str = "Europe/Berlin", utc_offset_minutes: int = 60) -> signals.Clock:
+    return signals.Clock(timezone=timezone, utc_offset_minutes=utc_offset_minutes)
+
+
+def tool(tool_id: str, *, running: bool = True, service: bool = False) -> signals.RemoteTool:
+    return signals.RemoteTool(tool=tool_id, installed=True, service=service, running=running)
+
+
+def tools(*found: signals.RemoteTool) -> signals.RemoteTools:
+    return signals.RemoteTools(catalogue_version=1, tools=found)
+
+
+def no_sessions() -> signals.RemoteSessions:
+    return signals.RemoteSessions(sessions=(), logins=())
+
+
+def track(**changes: Any) -> SessionTrack:
+    """An x11vnc session from a public address, seen three times, 200 ms away."""
+    session = SessionTrack(
+        tool="x11vnc",
+        local_port=5900,
+        peer_address="203.0.113.9",
+        peer_port=40000,
+        first_seen=NOW - 2 * HOUR,
+        last_seen=NOW - HOUR,
+        sightings=3,
+        min_rtt_ms=200.0,
+        bytes_sent=5_000_000,
+        bytes_received=40_000,
+    )
+    return msgspec.structs.replace(session, **changes)
+
+
+def newest(signal: signals.Signal) -> Newest:
+    return Newest(kind=signal.kind, measured_at=NOW - timedelta(minutes=4), signal=signal)
+
+
+def failed(kind: str, failure: Failure) -> Newest:
+    return Newest(kind=kind, measured_at=NOW - timedelta(minutes=4), failure=failure)
+
+
+def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
+    """A device that was heard four minutes ago; signals that are not given are those of a quiet laptop."""
+    quiet: tuple[signals.Signal | Newest, ...] = (clock(), tools(), no_sessions())
+    found = [each if isinstance(each, Newest) else newest(each) for each in (*quiet, *measured)]
+    plain = DeviceView(
+        device_id=DEVICE,
+        newest={each.kind: each for each in found},
+        integrity=Integrity(),
+        presence=Presence(enrolled_at=NOW - timedelta(days=60), last_seen_at=NOW - timedelta(minutes=4)),
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def given(device: DeviceView, policy: Policy = POLICY) -> Given:
+    return Given(view=device, as_of=NOW, policy=policy, tools=TOOLS, zones=ZONES)
+
+
+@cache
+def shipped_rules() -> tuple[ReadyRule, ...]:
+    return rulebook.load()
+
+
+def context(**changes: Any) -> Context:
+    plain = Context(as_of=NOW, rules=shipped_rules(), policy=POLICY, tools=TOOLS, zones=ZONES)
+    return seal(msgspec.structs.replace(plain, **changes))
