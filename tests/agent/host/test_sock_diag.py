@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.host import TcpInfo
-from agent.host.sock_diag import SockDiag, parse_answer, parse_tcp_info
+from agent.host.sock_diag import SockDiag, parse_answer, parse_tcp_info, request
 
 
 @dataclass
@@ -94,16 +94,38 @@ def test_an_answer_about_something_else_is_none(answer: bytes) -> None:
     assert parse_answer(answer, (22, 40000, b"\x7f\0\0\1", b"\x7f\0\0\1")) is None
 
 
-def test_attributes_without_figures_are_none() -> None:
+WANTED = (22, 40000, b"\x7f\0\0\1", b"\x7f\0\0\1")
+CLOSE_WAIT = 8
+
+
+def message(attributes: bytes, *, state: int = 1) -> bytes:
+    """An answer of the kernel about WANTED."""
     identity = struct.pack("!HH", 22, 40000) + b"\x7f\0\0\1".ljust(16, b"\0") * 2
-    message = (bytes([socket.AF_INET, 1, 0, 0]) + identity).ljust(72, b"\0")
-    assert parse_answer(message + struct.pack("=HHI", 8, 1, 0), (22, 40000, b"\x7f\0\0\1", b"\x7f\0\0\1")) is None
-    assert parse_answer(message + b"\0\0\0\0", (22, 40000, b"\x7f\0\0\1", b"\x7f\0\0\1")) is None
+    return (bytes([socket.AF_INET, state, 0, 0]) + identity).ljust(72, b"\0") + attributes
+
+
+def test_attributes_without_figures_are_none() -> None:
+    assert parse_answer(message(struct.pack("=HHI", 8, 1, 0)), WANTED) is None
+    assert parse_answer(message(b"\0\0\0\0"), WANTED) is None
+
+
+def test_a_connection_that_is_ending_has_no_figures() -> None:
+    attributes = struct.pack("=HHI", 8, 1, 0) + struct.pack("=HH", 4 + 152, 2) + bytes(152)
+    assert parse_answer(message(attributes), WANTED) is not None
+    assert parse_answer(message(attributes, state=CLOSE_WAIT), WANTED) is None
+
+
+def test_a_late_answer_to_an_older_question_is_passed_over() -> None:
+    pair = connect(socket.AF_INET, "127.0.0.1", "127.0.0.1")
+    local_port, peer_port = pair.near.getsockname()[1], pair.far.getsockname()[1]
+    with SockDiag() as kernel:
+        body = request(socket.AF_INET, (1, 1, b"\x7f\0\0\1", b"\x7f\0\0\1"), 0)
+        kernel._netlink.send(struct.pack("=IHHII", 16 + len(body), 20, 1, 999, 0) + body)
+        assert kernel.tcp_info("127.0.0.1", local_port, "127.0.0.1", peer_port) is not None
+    pair.close()
 
 
 @given(st.binary(max_size=400))
 def test_no_attributes_break_the_reader(attributes: bytes) -> None:
-    identity = struct.pack("!HH", 22, 40000) + b"\x7f\0\0\1".ljust(16, b"\0") * 2
-    message = (bytes([socket.AF_INET, 1, 0, 0]) + identity).ljust(72, b"\0")
-    info = parse_answer(message + attributes, (22, 40000, b"\x7f\0\0\1", b"\x7f\0\0\1"))
+    info = parse_answer(message(attributes), WANTED)
     assert info is None or info.bytes_acked >= 0

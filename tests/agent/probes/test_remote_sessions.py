@@ -117,6 +117,40 @@ def test_a_tunnel_without_a_tcp_connection_is_named_alone() -> None:
     assert look(host).sessions[0].tunnel == Tunnel(tool="openssh")
 
 
+def test_only_the_tunnels_own_connections_to_elsewhere_count_as_its_way_out() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/x11vnc"), program(5, "/usr/sbin/sshd"), program(20, "/usr/bin/ssh", parent=5)],
+        {
+            listening(5900, 10): None,
+            connection("127.0.0.1:5900", "127.0.0.1:51000", 10): figures(0.02),
+            connection("127.0.0.1:51000", "127.0.0.1:5900", 20): figures(0.02),
+            connection("127.0.0.1:51002", "127.0.0.1:9999", 20): figures(0.01),
+            connection(f"{LAPTOP}:42000", f"{OPERATOR}:443", 5): figures(150.0),
+        },
+    )
+    assert look(host).sessions[0].tunnel == Tunnel(tool="openssh")
+
+
+def test_a_remote_control_server_that_looks_at_another_on_the_laptop_is_no_tunnel() -> None:
+    host = laptop(
+        [program(10, "/usr/bin/Xtigervnc"), program(20, "/usr/bin/x11vnc")],
+        {
+            listening(5901, 10): None,
+            connection("127.0.0.1:5901", "127.0.0.1:51000", 10): figures(0.02),
+            connection("127.0.0.1:51000", "127.0.0.1:5901", 20): figures(0.02),
+        },
+    )
+    assert look(host).sessions == ()
+
+
+def test_what_comes_in_to_a_tunnel_program_is_no_session() -> None:
+    host = laptop(
+        [program(20, "/usr/bin/ssh")],
+        {listening(1080, 20): None, connection(f"{LAPTOP}:1080", "192.168.1.7:40000", 20): figures(1.0)},
+    )
+    assert look(host).sessions == ()
+
+
 def test_a_viewer_on_the_laptop_itself_is_no_session() -> None:
     host = laptop(
         [program(10, "/usr/bin/Xtigervnc"), program(20, "/usr/bin/xtigervncviewer")],
