@@ -116,10 +116,9 @@ def _ordered(telling: tuple[Finding, ...]) -> list[Finding]:
 
 
 def _worth_an_alert(assessment: Assessment, telling: tuple[Finding, ...]) -> bool:
-    if any(each.decisive for each in telling):
-        return True
-    causes = {each.cause for each in telling}
-    return len(causes) >= LEAST_CAUSES and BAND_ORDER.index(assessment.band) >= BAND_ORDER.index(LEAST_BAND)
+    if BAND_ORDER.index(assessment.band) < BAND_ORDER.index(LEAST_BAND):
+        return False
+    return any(each.decisive for each in telling) or len({each.cause for each in telling}) >= LEAST_CAUSES
 
 
 def _is_news(assessment: Assessment, telling: tuple[Finding, ...], closed: ClosedAlert | None) -> bool:

@@ -58,7 +58,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[Country, ...], msgspec.Meta(description="a list of country codes, such as [DE, AT]")
     ] = ()
     """Where laptops are expected while no roster says better; empty: the claim is unknown."""
-    allowed_tools: Annotated[tuple[ToolId, ...], msgspec.Meta(description="a list of tool ids, such as [openssh-server]")] = ()
+    allowed_tools: Annotated[
+        tuple[ToolId, ...], msgspec.Meta(description="a list of tool ids, such as [openssh-server]")
+    ] = ()
     """Remote-access tools that the organisation itself uses."""
     groups: Annotated[dict[str, Group], msgspec.Meta(description="group names with their settings")] = msgspec.field(
         default_factory=lambda: {"default": Group()}

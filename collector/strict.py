@@ -70,8 +70,11 @@ class Document:
         """The text as the struct; None when anything is wrong. An empty text is an empty block."""
         if self.mistakes:
             return None
-        plain = {} if self._root is None else self._build(self._root, struct, "", "")
-        if self._root is None or not self.mistakes:
+        try:
+            plain = {} if self._root is None else self._build(self._root, struct, "", "")
+        except RecursionError:
+            self.add("", "is nested too deeply")
+        if not self.mistakes:
             try:
                 return msgspec.convert(plain, struct)
             except msgspec.ValidationError as error:

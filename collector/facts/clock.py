@@ -20,8 +20,8 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     countries: frozenset[str] | None = None
     """Country codes that keep that zone."""
     offset_is_expected: bool | None = None
-    """Some expected country's clocks show its offset from UTC in the course of a year (the whole year, so that no verdict
-    changes with summer time)."""
+    """Some expected country's clocks show its offset from UTC in the course of a year: the whole year, so that no
+    verdict changes with summer time."""
 
 
 def derive(given: Given) -> Clock:

@@ -98,6 +98,13 @@ def test_what_is_only_informative_is_no_second_cause() -> None:
     assert decide(assessment, None, None) == Nothing()
 
 
+def test_a_decisive_rule_that_people_keep_finding_harmless_opens_nothing() -> None:
+    device = view(sessions=(track(peer_address="10.0.0.5"),))
+    harmless = {"session-round-trip-long": Counts(benign=90), "unsanctioned-session": Counts(benign=90)}
+    assert isinstance(decide(judged(device), None, None), Open)
+    assert decide(judged(device, dispositions=harmless), None, None) == Nothing()
+
+
 def test_suppressed_findings_open_nothing() -> None:
     exceptions = tuple(
         Suppression(rule=rule, owner="help desk", reason="ticket 4711", until=NOW + HOUR) for rule in FAR_RULES

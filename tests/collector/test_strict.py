@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.strict import Document, Mistake, MistakesError, nearest
 
@@ -108,6 +111,29 @@ def test_a_moment_without_a_time_zone_is_refused() -> None:
 def test_all_mistakes_are_told_at_once_and_in_order() -> None:
     told = mistakes("retention: {days: x, level: y}\nshare: z\nextra: 1\n")
     assert [line.split(" ")[1] for line in told] == ["name", "retention.days", "retention.level", "share", "extra"]
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    document = Document(text, "f.yaml")
+    assert (document.read(Outer) is None) == bool(document.mistakes)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.dates() | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(Outer.__struct_fields__), inner),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(Outer.__struct_fields__), plain))
+def test_any_data_is_read_or_refused(data: dict[str, Any]) -> None:
+    document = Document(yaml.safe_dump(data), "f.yaml")
+    assert (document.read(Outer) is None) == bool(document.mistakes)
+
+
+def test_a_text_that_contains_itself_is_refused() -> None:
+    assert mistakes("anything: &a [*a]\nname: b\n") == ["f.yaml: line 1: is nested too deeply"]
 
 
 def test_an_empty_text_is_an_empty_block() -> None:
