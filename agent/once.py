@@ -47,7 +47,8 @@ def once(host: Host, probes: Sequence[Probe], disk: Disk | None, say: Callable[[
 
 def _as_dict(run: Run) -> dict[str, object]:
     """A run as JSON shows it: the measurement as it would be sent, and what stays here."""
-    sent: dict[str, object] = msgspec.to_builtins(run.measurement) | {"cpu_ms": round(run.cpu_ms, 1)}
+    sent: dict[str, object] = msgspec.json.decode(msgspec.json.encode(run.measurement))
+    sent["cpu_ms"] = round(run.cpu_ms, 1)
     if run.measurement.failure is not None:
         return sent | {"detail": run.detail, "remedy": run.remedy}
-    return sent | {"data": run.measurement.data}
+    return sent

@@ -232,7 +232,10 @@ def _read(response: requests.Response, limit: int) -> Reply:
             f"{response.status_code}: got {content_type or 'something without a type'} in place of JSON; "
             "is this network behind a sign-in page?"
         )
-    body = response.raw.read(limit + 1)
+    body = b""
+    # Only a read that finds nothing more notices that the connection ended early.
+    while len(body) <= limit and (more := response.raw.read(limit + 1 - len(body))):
+        body += more
     if len(body) > limit:
         raise UplinkError(f"{response.status_code}: the answer is longer than {limit} bytes")
     problem = Problem(type="", title="", status=response.status_code)

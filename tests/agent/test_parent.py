@@ -1,0 +1,101 @@
+"""The parent as a real process: light, patient, and last to leave."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.parent import DEFAULT_DELAY_S, _delay_of, _jittered
+from tests.agent.fake_collector import FakeCollector
+from tests.agent.processes import ROOT, Agent, wait_until
+
+HEAVY = {"psutil", "requests", "nacl", "yaml", "msgspec", "ssl", "json", "logging", "argparse", "subprocess"}
+
+
+@pytest.fixture
+def agent(tmp_path: Path, collector: FakeCollector) -> Iterator[Agent]:
+    made = Agent(tmp_path, collector)
+    yield made
+    made.end()
+
+
+def test_the_parent_imports_nothing_heavy() -> None:
+    code = "import sys, agent.parent; print(*{name.partition('.')[0] for name in sys.modules})"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(loaded.split()) & HEAVY == set()
+
+
+def test_it_reports_stays_small_and_says_last_words(agent: Agent, collector: FakeCollector) -> None:
+    agent.start()
+    collector.wait_for(lambda: len(collector.reports) >= 2)
+    assert agent.rss_kb() <= 14 * 1024
+    assert agent.stop() == 0
+    occasions = [report.occasion for report in collector.received()]
+    assert occasions[:2] == ["started", "scheduled"]
+    assert occasions[-1] == "stopping"
+    assert collector.bad_signatures == []
+
+
+def test_a_worker_that_is_killed_costs_one_cycle_and_no_tight_loop(agent: Agent, collector: FakeCollector) -> None:
+    agent.start()
+    collector.wait_for(lambda: len(collector.reports) >= 1)
+    wait_until(lambda: agent.worker() is None)
+    wait_until(lambda: agent.worker() is not None)
+    worker = agent.worker()
+    assert worker is not None
+    os.kill(worker, signal.SIGKILL)
+    killed_at = time.monotonic()
+    wait_until(lambda: agent.worker() not in (None, worker))
+    assert time.monotonic() - killed_at > 0.7
+    before = len(collector.reports)
+    collector.wait_for(lambda: len(collector.reports) > before)
+
+
+def test_a_second_agent_in_the_same_folder_is_refused(agent: Agent, collector: FakeCollector) -> None:
+    agent.start()
+    collector.wait_for(lambda: len(collector.reports) >= 1)
+    second = agent.command("run")
+    assert second.returncode == 2
+    assert "another agent is at work here" in second.stderr
+
+
+def test_a_cycle_by_hand_beside_a_running_agent_harms_nothing(agent: Agent, collector: FakeCollector) -> None:
+    agent.start()
+    collector.wait_for(lambda: len(collector.reports) >= 1)
+    assert agent.command("cycle").returncode == 0
+    assert agent.stop() == 0
+    sequences = [report.sequence for report in collector.received()]
+    assert sequences == list(range(1, len(sequences) + 1))
+    assert collector.conflicts == 0
+
+
+def test_a_cycle_costs_little_cpu(agent: Agent, collector: FakeCollector) -> None:
+    agent.command("cycle")
+    costs = []
+    for _ in range(3):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert agent.command("cycle").returncode == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    assert len(collector.reports) == 4
+    assert min(costs) <= 0.3, f"{min(costs):.3f} s"
+
+
+def test_the_delay_is_the_workers_within_bounds() -> None:
+    assert _delay_of(b"42.500\n", 7.0) == 42.5
+    assert _delay_of(b"0\n", 7.0) == 1.0
+    assert _delay_of(b"1e9\n", 7.0) == 86400.0
+    for nothing in (b"", b"nan\n", b"soon\n", b"4\n5\n"):
+        assert _delay_of(nothing, DEFAULT_DELAY_S) == DEFAULT_DELAY_S
+
+
+def test_the_jitter_is_a_tenth_either_way() -> None:
+    assert (_jittered(300.0, 0.0), _jittered(300.0, 0.5), _jittered(300.0, 1.0)) == (270.0, 300.0, 330.0)
