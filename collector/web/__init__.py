@@ -1,30 +1,39 @@
-"""web: what the collector answers: agents, programs, people."""
+"""web: everything that answers over HTTP. The people's side is one table of routes, each with what it needs."""
 
 from __future__ import annotations
 
 from starlette.middleware import Middleware
 from starlette.routing import Route
-from starlette.types import ExceptionHandler
 
 from collector.config import Config
 
+from . import console, health, pages, soc, tokens, triage
+from .faults import exception_handlers
+from .gate import Entry, routes
+from .headers import SecurityHeaders
+from .sign_in import SignIn
+
+API: tuple[Entry, ...] = (*soc.ENTRIES, *triage.ENTRIES, *tokens.ENTRIES, *health.ENTRIES)
+
+
+def console_entries() -> tuple[Entry, ...]:
+    """The pages. Each call makes a sign-in with its own memory of who tried how often."""
+    return (*console.ENTRIES, *pages.ENTRIES, *SignIn().entries())
+
 
 def api_routes() -> list[Route]:
-    """REST."""
-    return []
+    """The REST API and the health checks."""
+    return routes(API)
 
 
 def console_routes() -> list[Route]:
-    """Pages."""
-    return []
+    """The pages for people."""
+    return routes(console_entries())
 
 
-def middleware(config: Config) -> list[Middleware]:
-    """What surrounds every request."""
-    del config
-    return []
+def middleware(_config: Config) -> list[Middleware]:
+    """What every answer passes through."""
+    return [Middleware(SecurityHeaders)]
 
 
-def exception_handlers() -> dict[type[Exception] | int, ExceptionHandler]:
-    """Errors as answers."""
-    return {}
+__all__ = ["API", "api_routes", "console_entries", "console_routes", "exception_handlers", "middleware"]

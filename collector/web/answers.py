@@ -1,0 +1,123 @@
+"""answers: what the JSON answers share: encoding, entity tags, pages and their cursors."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+import msgspec
+from starlette.responses import Response
+
+from .errors import ApiError
+from .gate import Call
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 1000
+Item = TypeVar("Item")
+
+
+def whole(value: Any) -> Any:
+    """A value as JSON takes it, with every field there, also those that stand at their default."""
+    match value:
+        case msgspec.Struct():
+            return {name: whole(getattr(value, name)) for name in value.__struct_fields__}
+        case dict():
+            return {name: whole(each) for name, each in value.items()}
+        case tuple() | list():
+            return [whole(each) for each in value]
+        case frozenset():
+            return sorted(whole(each) for each in value)
+        case datetime():
+            return value.isoformat()
+        case _:
+            return value
+
+
+def answer(call: Call, value: Any, status: int = 200, tag: str | None = None) -> Response:
+    """A JSON answer. A reader that has it already (If-None-Match) gets a 304.
+
+    Args:
+        tag: entity tag without quotes; None takes the digest of the body.
+    """
+    body = msgspec.json.encode(whole(value))
+    headers = {"ETag": f'"{tag or hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
+    if call.request.method in ("GET", "HEAD") and headers["ETag"] in _tags(call, "if-none-match"):
+        return Response(None, 304, headers)
+    return Response(body, status, headers, "application/json")
+
+
+def no_content() -> Response:
+    """It is done, and there is nothing to say."""
+    return Response(None, 204)
+
+
+def _tags(call: Call, header: str) -> list[str]:
+    return [tag.strip().removeprefix("W/") for tag in call.request.headers.get(header, "").split(",")]
+
+
+def require_match(call: Call, tag: str) -> None:
+    """Refuse a change that was made to another version than the one there is (If-Match).
+
+    Raises:
+        ApiError: 412.
+    """
+    if "if-match" in call.request.headers and not {f'"{tag}"', "*"} & set(_tags(call, "if-match")):
+        raise ApiError("conflict", 412, f'it is at version "{tag}" now; read it again')
+
+
+def page(call: Call, items: Sequence[Item], limit: int, position: Any) -> Response:
+    """One page of a list.
+
+    Args:
+        items: at most one more than the page holds: the one more says that another page follows.
+        position: what the next page starts after, of the last item of this page.
+    """
+    shown = items[:limit]
+    following = cursor(position(shown[-1])) if len(items) > limit else None
+    return answer(call, {"items": list(shown), "next_cursor": following})
+
+
+def limit_of(call: Call, default: int = DEFAULT_LIMIT) -> int:
+    """How many items a page should have.
+
+    Raises:
+        ApiError: it is no number, or too large.
+    """
+    return number_of(call, "limit", default, 1, MAX_LIMIT)
+
+
+def number_of(call: Call, name: str, default: int, least: int, most: int) -> int:
+    """A whole number among the parameters.
+
+    Raises:
+        ApiError: it is no number, or out of range.
+    """
+    text = call.query(name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
+        raise ApiError("bad-request", 400, f'{name}: expected a number, {least} to {most}, got "{text[:40]}"')
+    return int(text)
+
+
+def cursor(position: Any) -> str:
+    """A position in a list, as an opaque text."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+
+
+def position_of(call: Call, shape: type[Item]) -> Item | None:
+    """The position that the request's cursor names; None for the first page.
+
+    Raises:
+        ApiError: the cursor is not one of this list.
+    """
+    text = call.query("cursor")
+    if not text:
+        return None
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=shape)
+    except ValueError as error:
+        raise ApiError("bad-request", 400, "cursor: expected a next_cursor of this list") from error

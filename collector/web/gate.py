@@ -1,0 +1,129 @@
+"""gate: every route of the people's side is declared with what it needs, and nothing answers before that is checked."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .agents import read_body
+from .auth import NOBODY, Scope, Who, identify
+from .csrf import SAFE, from_own_page
+from .errors import ApiError
+from .services import Services, services
+
+MAX_BODY: Final = 64 * 1024
+MAX_FIELDS: Final = 20
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Body = TypeVar("Body")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request, read and identified."""
+
+    request: Request
+    services: Services
+    who: Who
+    body: bytes
+
+    @property
+    def path(self) -> dict[str, str]:
+        """What the route's placeholders stand for."""
+        return self.request.path_params
+
+    def query(self, name: str) -> str:
+        """A parameter of the address; empty when it is missing."""
+        return self.request.query_params.get(name, "")
+
+    def json(self, shape: type[Body]) -> Body:
+        """The body as JSON of that shape.
+
+        Raises:
+            ApiError: it is another media type or another shape; the message names the place.
+        """
+        if self.request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise ApiError("unsupported-media", 415, "send application/json")
+        try:
+            return msgspec.json.decode(self.body, type=shape)
+        except (ValueError, RecursionError) as error:
+            raise ApiError("bad-request", 400, str(error).replace("`", "")) from error
+
+    def form(self) -> dict[str, str]:
+        """The fields of a page's form.
+
+        Raises:
+            ApiError: the body is no form.
+        """
+        try:
+            fields = parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        except ValueError as error:
+            raise ApiError("bad-request", 400, "the form cannot be read") from error
+        return {name: value.replace("\r\n", "\n") for name, value in fields}
+
+
+Handler = Callable[[Call], Response]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One method of one path."""
+
+    method: Method
+    path: str
+    handler: Handler
+    needs: Scope | Literal["nothing"]
+    or_if: Callable[[Request], bool] = field(default=lambda _request: False)
+    """Lets in who lacks the scope."""
+
+
+def routes(entries: Iterable[Entry]) -> list[Route]:
+    """The entries as Starlette takes them, in their order, one route per path."""
+    by_path: dict[str, dict[str, Entry]] = defaultdict(dict)
+    for entry in entries:
+        by_path[entry.path][entry.method] = entry
+    return [Route(path, _endpoint(methods), methods=sorted(methods)) for path, methods in by_path.items()]
+
+
+def _endpoint(methods: dict[str, Entry]) -> Callable[[Request], object]:
+    async def endpoint(request: Request) -> Response:
+        entry = methods["GET" if request.method == "HEAD" else request.method]
+        body = b""
+        if request.method not in SAFE:
+            body = await read_body(request.receive, dict(request.headers), MAX_BODY)
+            request.state.body = body
+        return await run_in_threadpool(_answer, entry, request, body)
+
+    return endpoint
+
+
+def _answer(entry: Entry, request: Request, body: bytes) -> Response:
+    """Identify, check, handle. The handlers are plain functions: they run in a thread."""
+    shared = services(request)
+    who = NOBODY if entry.needs == "nothing" else identify(request, shared)
+    request.state.who = who
+    _admit(entry, request, who)
+    if request.method not in SAFE and who.kind != "token":
+        _require_own_page(request, shared)
+    return entry.handler(Call(request=request, services=shared, who=who, body=body))
+
+
+def _admit(entry: Entry, request: Request, who: Who) -> None:
+    if entry.needs == "nothing" or who.may(entry.needs) or entry.or_if(request):
+        return
+    if who.kind == "nobody":
+        raise ApiError("unauthorised", 401, "sign in, or send a token as Authorization: Bearer fha_…")
+    raise ApiError("forbidden", 403, f"this needs the scope {entry.needs}, which {who.name} does not have")
+
+
+def _require_own_page(request: Request, shared: Services) -> None:
+    if not from_own_page(request.headers, request.url.scheme, shared.config.public_urls):
+        raise ApiError("forbidden", 403, "the request does not come from a page of this console")

@@ -1,0 +1,72 @@
+"""pages: templates, their filters, and the files beside them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from .auth import NOBODY
+from .errors import ApiError
+from .gate import Call, Entry
+from .services import services
+from .texts import ago, laptop_lines, laptop_text, utc, visible
+
+FOLDER: Final = Path(__file__).parent
+STATIC: Final = {"farhand.css": "text/css; charset=utf-8", "mark.svg": "image/svg+xml"}
+_files: Final = {name: (FOLDER / "static" / name).read_bytes() for name in STATIC}
+
+
+@pass_context
+def _when(context: Context, moment: datetime | str | None) -> Markup:
+    """A moment with its age, as an element."""
+    if moment is None:
+        return Markup("never")
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    element = '<time datetime="{}">{}</time> <span class="age">({})</span>'
+    return Markup(element).format(at.isoformat(), utc(at), ago(at, context["now"]))
+
+
+environment: Final = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+environment.filters |= {
+    "laptop_text": laptop_text,
+    "laptop_lines": laptop_lines,
+    "visible": visible,
+    "when": _when,
+    "thousands": lambda number: f"{number:,}",
+    "percent": lambda share: f"{share:.0%}",
+}
+
+
+def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page. Templates always have the request's user (`who`), the moment (`now`) and the path at hand."""
+    who = getattr(request.state, "who", NOBODY)
+    common = {"who": who, "now": services(request).now(), "path": request.url.path}
+    return HTMLResponse(environment.get_template(template).render(**common, **values), status)
+
+
+def static(call: Call) -> Response:
+    """GET /static/{name}: the style sheet and the mark."""
+    name = call.path["name"]
+    if name not in STATIC:
+        raise ApiError("not-found", 404, "there is no such file")
+    headers = {"ETag": f'"{sha256(_files[name]).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
+    if call.request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(None, 304, headers)
+    return Response(_files[name], 200, headers, STATIC[name])
+
+
+ENTRIES: Final = (Entry(method="GET", path="/static/{name}", handler=static, needs="nothing"),)

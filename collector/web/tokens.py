@@ -1,0 +1,143 @@
+"""tokens: enrolment tokens for laptops and API tokens for programs, over the REST API."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+from sqlalchemy.engine import Connection
+from starlette.responses import Response
+
+from collector.store import audit, enrolment, users
+
+from .answers import answer, no_content
+from .auth import Scope
+from .errors import ApiError
+from .gate import Call, Entry
+
+HOUR_MS: Final = 3_600_000
+Note = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class NewEnrolmentToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /api/v1/enrolment-tokens."""
+
+    note: Note = ""
+    group: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] = "default"
+    quota: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    """How many laptops may enrol with it."""
+    valid_h: Annotated[int, msgspec.Meta(ge=1, le=8760)] = 24
+    serials: Annotated[tuple[Annotated[str, msgspec.Meta(max_length=256)], ...], msgspec.Meta(max_length=1000)] = ()
+    """Serial numbers that may enrol with it; empty allows any."""
+
+
+class NewApiToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /api/v1/api-tokens."""
+
+    note: Note = ""
+    scopes: Annotated[tuple[Scope, ...], msgspec.Meta(min_length=1)]
+    valid_h: Annotated[int, msgspec.Meta(ge=1, le=17520)] = 2160
+
+
+def list_enrolment_tokens(call: Call) -> Response:
+    """GET /api/v1/enrolment-tokens: all of them, the newest first."""
+    with call.services.store.read() as connection:
+        return answer(call, {"items": enrolment.list_tokens(connection), "next_cursor": None})
+
+
+def create_enrolment_token(call: Call) -> Response:
+    """POST /api/v1/enrolment-tokens: the answer holds the secret, this once."""
+    asked, now_ms = call.json(NewEnrolmentToken), call.services.now_ms()
+
+    def work(connection: Connection) -> tuple[str, str]:
+        made = enrolment.create_token(
+            connection,
+            now_ms=now_ms,
+            expires_ms=now_ms + asked.valid_h * HOUR_MS,
+            quota=asked.quota,
+            note=asked.note,
+            group=asked.group,
+            serials=asked.serials,
+        )
+        _record(call, connection, "enrolment-token.created", made[0])
+        return made
+
+    token_id, secret = call.services.store.write(work)
+    return answer(call, {"token_id": token_id, "secret": secret}, 201)
+
+
+def revoke_enrolment_token(call: Call) -> Response:
+    """DELETE /api/v1/enrolment-tokens/{token_id}."""
+    token_id = call.path["token_id"]
+
+    def work(connection: Connection) -> None:
+        if not enrolment.revoke_token(connection, token_id, call.services.now_ms()):
+            raise ApiError("not-found", 404, "there is no enrolment token of this id")
+        _record(call, connection, "enrolment-token.revoked", token_id)
+
+    call.services.store.write(work)
+    return no_content()
+
+
+def list_api_tokens(call: Call) -> Response:
+    """GET /api/v1/api-tokens: all of them, the newest first."""
+    with call.services.store.read() as connection:
+        return answer(call, {"items": users.list_credentials(connection, "api"), "next_cursor": None})
+
+
+def create_api_token(call: Call) -> Response:
+    """POST /api/v1/api-tokens: nobody can give more than they have; the answer holds the secret, this once."""
+    asked, now_ms = call.json(NewApiToken), call.services.now_ms()
+    beyond = sorted(set(asked.scopes) - call.who.scopes)
+    if beyond:
+        raise ApiError("forbidden", 403, f"scopes: {call.who.name} does not have {', '.join(beyond)}")
+
+    def work(connection: Connection) -> tuple[str, str]:
+        made = users.issue(
+            connection,
+            "api",
+            user_id=call.who.user_id,
+            now_ms=now_ms,
+            expires_ms=now_ms + asked.valid_h * HOUR_MS,
+            note=asked.note,
+            scopes=tuple(sorted(set(asked.scopes))),
+        )
+        _record(call, connection, "api-token.created", made[0], " ".join(sorted(set(asked.scopes))))
+        return made
+
+    credential_id, secret = call.services.store.write(work)
+    return answer(call, {"credential_id": credential_id, "secret": secret}, 201)
+
+
+def revoke_api_token(call: Call) -> Response:
+    """DELETE /api/v1/api-tokens/{credential_id}."""
+    credential_id = call.path["credential_id"]
+
+    def work(connection: Connection) -> None:
+        if credential_id not in {each.credential_id for each in users.list_credentials(connection, "api")}:
+            raise ApiError("not-found", 404, "there is no API token of this id")
+        users.revoke(connection, credential_id, call.services.now_ms())
+        _record(call, connection, "api-token.revoked", credential_id)
+
+    call.services.store.write(work)
+    return no_content()
+
+
+def _record(call: Call, connection: Connection, action: str, subject: str, detail: str = "") -> None:
+    now_ms = call.services.now_ms()
+    audit.record(connection, at_ms=now_ms, actor=call.who.name, action=action, subject=subject, detail=detail)
+
+
+ENTRIES: Final = (
+    Entry(method="GET", path="/api/v1/enrolment-tokens", handler=list_enrolment_tokens, needs="tokens:read"),
+    Entry(method="POST", path="/api/v1/enrolment-tokens", handler=create_enrolment_token, needs="tokens:write"),
+    Entry(
+        method="DELETE",
+        path="/api/v1/enrolment-tokens/{token_id}",
+        handler=revoke_enrolment_token,
+        needs="tokens:write",
+    ),
+    Entry(method="GET", path="/api/v1/api-tokens", handler=list_api_tokens, needs="tokens:read"),
+    Entry(method="POST", path="/api/v1/api-tokens", handler=create_api_token, needs="tokens:write"),
+    Entry(method="DELETE", path="/api/v1/api-tokens/{credential_id}", handler=revoke_api_token, needs="tokens:write"),
+)
