@@ -46,10 +46,15 @@ def queue_all(connection: Connection, other_than_context: str) -> int:
     return len(found)
 
 
+def load_body(connection: Connection, device_id: str) -> bytes | None:
+    """The newest judgement of a device as its JSON; None before the first."""
+    table = schema.assessments
+    return connection.execute(select(table.c.body).where(table.c.device_id == device_id)).scalar_one_or_none()
+
+
 def load(connection: Connection, device_id: str) -> Assessment | None:
     """The newest judgement of a device; None before the first."""
-    table = schema.assessments
-    body = connection.execute(select(table.c.body).where(table.c.device_id == device_id)).scalar_one_or_none()
+    body = load_body(connection, device_id)
     return None if body is None else _decoder.decode(body)
 
 

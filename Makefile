@@ -1,0 +1,62 @@
+# Each target sets up what it needs from a fresh checkout.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+UNIT := -m "not browser and not netns and not slow and not soak"
+
+.PHONY: help setup system run smoke demo test check soak bench clean
+
+help:
+	@echo "setup   Python environment in .venv (every other target does it too)"
+	@echo "system  Debian packages for the browser and remote-session tests (needs root)"
+	@echo "run     collector on http://127.0.0.1:8470, this machine enrolled and reporting"
+	@echo "smoke   one real report of this machine, its assessment as JSON"
+	@echo "test    everything; says what it skipped and why"
+	@echo "check   format, lint, types, import contracts, unit tests"
+	@echo "soak    the long kill, fuzz and load loops"
+	@echo "bench   the benchmark table"
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@echo "setting up $(VENV) …" >&2
+	@$(PYTHON) -m venv $(VENV) >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[collector,test]" >&2
+	@$(BIN)/python -m compileall -q agent collector >&2
+	@touch $(READY)
+
+system:
+	@packaging/dev/system-packages.sh
+
+run: $(READY)
+	@$(BIN)/python -m collector.quickstart
+
+smoke: $(READY)
+	@$(BIN)/python -m collector.quickstart --smoke
+
+test: $(READY) system
+	@$(MAKE) --no-print-directory lint
+	@$(PYTEST) -m "not soak"
+
+check: $(READY)
+	@$(MAKE) --no-print-directory lint
+	@$(PYTEST) $(UNIT) -q
+
+.PHONY: lint
+lint: $(READY)
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/deptry . >/dev/null || $(BIN)/deptry .
+
+soak: $(READY)
+	@$(PYTEST) -m soak --timeout 3600 -o log_cli=true
+
+bench: $(READY)
+	@$(BIN)/python -m tests.bench
+
+clean:
+	rm -rf $(VENV) var
