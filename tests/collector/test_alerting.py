@@ -71,6 +71,14 @@ and have the laptop's serial number read out."""
     )
 
 
+def test_a_decisive_finding_is_told_first_even_where_others_weigh_more() -> None:
+    assessment = judged(dispositions={"session-round-trip-long": Counts(benign=12)})
+    assert assessment.findings[0].rule_id == "unsanctioned-session"
+    alert = decide(assessment, None, None)
+    assert isinstance(alert, Open)
+    assert "at least 4,500 km away" in alert.title
+
+
 def test_findings_of_one_cause_open_nothing_however_many() -> None:
     assessment = judged(NEAR)
     assert {each.cause for each in assessment.findings} == {"session"}

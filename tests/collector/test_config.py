@@ -78,6 +78,11 @@ def test_a_wrong_setting_is_told(tmp_path: Path, text: str, told: str) -> None:
     assert str(refused.value) == f"{path}: {told}"
 
 
+def test_a_trusted_proxy_is_an_address_or_a_network(tmp_path: Path) -> None:
+    proxies = "[10.1.2.3/8, 192.0.2.7, '2001:db8::/32']"
+    assert len(config.load(write(tmp_path, f"trusted_proxies: {proxies}\n")).trusted_proxies) == 3
+
+
 def test_a_public_url_has_no_path(tmp_path: Path) -> None:
     with pytest.raises(MistakesError, match=r"public_urls\[0\] \(line 1\): .*write https:// and a host name"):
         config.load(write(tmp_path, "public_urls: [https://farhand.example.org/agents]\n"))

@@ -43,4 +43,7 @@ def test_a_rule_says_what_was_observed_and_never_who_somebody_is(ready: ReadyRul
 
 def test_rules_are_documented() -> None:
     text = (rulebook.FOLDER / "README.md").read_text()
-    assert [ready.rule.id for ready in shipped_rules() if f"`{ready.rule.id}`" not in text] == []
+    rules = [ready.rule for ready in shipped_rules()]
+    rows = [f"| `{each.id}` | {each.family} | {each.severity} | {each.confidence} | " for each in rules]
+    assert [row for row in rows if row not in text] == []
+    assert text.count("| opens an alert |") == sum(each.decisive for each in rules)
