@@ -76,7 +76,8 @@ class AgentApi:
     async def report(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /agent/v1/reports: 202 once the report is durable."""
         try:
-            status, body = await self._report(scope, receive)
+            body = await self._report(scope, receive)
+            status = 202
             headers: list[tuple[bytes, bytes]] = [(b"content-type", b"application/json")]
         except Refused as refused:
             self._metrics.refused.labels(refused.problem).inc()
@@ -90,7 +91,7 @@ class AgentApi:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _report(self, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+    async def _report(self, scope: Scope, receive: Receive) -> bytes:
         if scope["method"] != "POST":
             raise Refused("not-allowed", 405, "reports are sent with POST")
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -111,8 +112,8 @@ class AgentApi:
         self._metrics.reports.labels(verdict.status).inc()
         if verdict.status == "conflict":
             detail = f"sequence {arrival.heard.report.sequence} of this state epoch was used for other bytes"
-            return 409, problem_body("sequence-conflict", 409, detail)
-        return 202, self._publisher.answer(key.group, verdict.status, verdict.want == WANT_ALL)
+            raise Refused("sequence-conflict", 409, detail)
+        return self._publisher.answer(key.group, verdict.status, verdict.want == WANT_ALL)
 
     async def _authenticate(
         self, method: str, path: str, headers: dict[str, str], *, body: bool

@@ -38,8 +38,12 @@ def prepare(database: Path, count: int) -> list[world.Laptop]:
     with engine.execution_options(writes=True).begin() as connection:
         for number, each in enumerate(laptops):
             new = NewDevice(
-                key_id=each.key_id, alg="ed25519", public_key=base64.b64decode(each.public_key), protection="file",
-                hostname=f"laptop-{number}", serial=f"S{number}",
+                key_id=each.key_id,
+                alg="ed25519",
+                public_key=base64.b64decode(each.public_key),
+                protection="file",
+                hostname=f"laptop-{number}",
+                serial=f"S{number}",
             )
             add_device(connection, new, "default", 0, each.device_id)
     engine.dispose()
@@ -119,13 +123,14 @@ def rss_mb(pid: int) -> float:
 def start(folder: Path) -> subprocess.Popen[bytes]:
     """The collector, alone on the first core."""
     config = folder / "collector.yaml"
+    policy = Path("configs/policy.yaml").resolve()
     config.write_text(
         f"data_dir: {folder}\npublic_urls: ['http://127.0.0.1:{PORT}']\nlisten: {{port: {PORT}}}\n"
-        f"limits: {{reports_per_minute: 6000, reports_at_once: 100000}}\npolicy: {Path('configs/policy.yaml').resolve()}\n"
-        "log_level: warning\n"
+        f"limits: {{reports_per_minute: 6000, reports_at_once: 100000}}\npolicy: {policy}\nlog_level: warning\n"
     )
     command = ["taskset", "-c", "0", sys.executable, "-m", "collector", "--config", str(config), "serve"]
-    process = subprocess.Popen(command, stderr=(folder / "collector.log").open("wb"))
+    with (folder / "collector.log").open("wb") as log:
+        process = subprocess.Popen(command, stderr=log)
     for _ in range(200):
         try:
             asyncio.run(_connect())
