@@ -39,6 +39,21 @@ class Request(BaseHTTPRequestHandler):
     server: FakeCollector  # type: ignore[assignment]
     body: bytes = b""
 
+    def setup(self) -> None:
+        super().setup()
+        write = self.wfile.write
+
+        def counted(data: bytes) -> int:
+            self.server.bytes_seen += len(data)
+            return write(data)
+
+        self.wfile.write = counted  # type: ignore[assignment,method-assign]
+
+    def count_request(self) -> None:
+        """Count what arrived: request line, headers, empty line, body."""
+        fields = sum(len(f"{name}: {value}\r\n") for name, value in self.headers.items())
+        self.server.bytes_seen += len(self.raw_requestline) + fields + 2 + len(self.body)
+
     def do_POST(self) -> None:
         self.body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.handle_one(self)
@@ -114,6 +129,7 @@ class FakeCollector(ThreadingHTTPServer):
 
     def handle_one(self, request: Request) -> None:
         with self._lock:
+            request.count_request()
             self.requests.append(f"{request.command} {request.path}")
             if self.script:
                 self.script.pop(0)(request)

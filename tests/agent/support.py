@@ -49,12 +49,14 @@ class Laptop(FakeHost):
         self._timezone = (timezone, offset_minutes)
 
 
-def orders(settings_version: int = 1, catalogue_version: int = 1, **settings: Any) -> SettingsAnswer:
-    """Settings and catalogue, signed by the collector."""
+def orders(
+    settings_version: int = 1, catalogue_version: int = 1, key: SigningKey = COLLECTOR_KEY, **settings: Any
+) -> SettingsAnswer:
+    """Settings and catalogue, signed by the collector or somebody else."""
     texts = Settings(version=settings_version, **settings), Catalogue(version=catalogue_version, tools=())
     return SettingsAnswer(
-        settings=sign_document(COLLECTOR_KEY, SETTINGS_PURPOSE, msgspec.json.encode(texts[0])),
-        catalogue=sign_document(COLLECTOR_KEY, CATALOGUE_PURPOSE, msgspec.json.encode(texts[1])),
+        settings=sign_document(key, SETTINGS_PURPOSE, msgspec.json.encode(texts[0])),
+        catalogue=sign_document(key, CATALOGUE_PURPOSE, msgspec.json.encode(texts[1])),
     )
 
 

@@ -125,6 +125,7 @@ def test_a_full_disk_costs_the_cycle_at_hand_and_nothing_that_waits(desk: Desk) 
     desk.host.reboot("33333333-2222-4333-8444-555555555555")
     desk.cycle()
     assert {report.sequence for report in desk.collector.received} == {1, 2}
+    assert [position.sequence for position in desk.spool().waiting()] == [2]  # it keeps its number from a second use
     desk.disk.machine.full = False
     desk.cycle()
     desk.cycle()

@@ -1,0 +1,135 @@
+"""The commands, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent.cli import main
+from agent.disk import Folder
+from agent.wire.signals import SIGNALS
+from tests.agent.fake_collector import FakeCollector
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> list[str]:
+    """Options that keep everything in a folder of the test."""
+    config = tmp_path / "agent.yaml"
+    config.write_text(yaml.safe_dump({"run_dir": str(tmp_path / "run"), "state_dir": str(tmp_path / "state")}))
+    return ["--config", str(config)]
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(words)
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_once_measures_without_enrolment_and_leaves_nothing(
+    home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = run(capsys, *home, "once", "--json")
+    assert status == 0
+    measured = {measurement["kind"]: measurement for measurement in json.loads(out)["measurements"]}
+    assert measured["clock"]["data"]["timezone"]
+    assert measured["remote_tools"]["failure"] == "absent"
+    assert measured["clock"]["cpu_ms"] >= 0
+    assert not (tmp_path / "state").exists()
+    assert "clock:" in run(capsys, *home, "once")[1]
+
+
+def test_enrolment_by_command_then_status_show_and_doctor(
+    home: list[str], collector: FakeCollector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "enrol", "--url", collector.url, "--token", "good", *home)[:2] == (
+        0,
+        "enrolled: this laptop is device 018f0000-0000-7000-8000-000000000001\n",
+    )
+    status, out, _ = run(capsys, *home, "status", "--json")
+    assert status == 0
+    standing = json.loads(out)
+    assert (standing["enrolled"], standing["collector"], standing["spool_depth"]) == (True, collector.url, 0)
+    assert "nothing yet" in run(capsys, *home, "status")[1]
+    shown = run(capsys, *home, "show")[1]
+    assert f"Reports go to {collector.url}" in shown
+    status, out, _ = run(capsys, *home, "doctor")
+    assert "works   collector" in out
+    assert "works   enrolment" in out
+    assert collector.bad_signatures == []
+
+
+def test_a_refused_token_is_said_in_one_line(
+    home: list[str], collector: FakeCollector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, *home, "enrol", "--url", collector.url, "--token", "bad")
+    assert (status, out) == (1, "")
+    assert err.strip() == "farhand-agent: 403 urn:farhand:problem:token-refused token-refused"
+
+
+def test_plain_http_to_another_machine_is_refused_before_a_key_is_drawn(
+    home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, err = run(capsys, *home, "enrol", "--url", "http://farhand.example.com", "--token", "good")
+    assert status == 1
+    assert "write https://" in err
+    assert not (tmp_path / "state" / "identity.json").exists()
+
+
+def test_a_laptop_that_is_not_enrolled_says_so(home: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, *home, "status") == (1, "not enrolled: nothing is measured or sent\n", "")
+    assert "not enrolled" in run(capsys, *home, "show")[1]
+    status, out, _ = run(capsys, *home, "doctor")
+    assert status == 1
+    assert "problem state folder" in out
+
+
+def test_show_has_a_sentence_for_every_field_that_can_leave(
+    home: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = run(capsys, *home, "show")[1]
+    for signal in SIGNALS:
+        assert f"{signal.kind} (" in out
+        assert signal.purpose in out
+        for field in signal.__struct_fields__:
+            assert f"\n  {field}: " in out, f"{signal.kind}.{field} has no sentence"
+    assert "\n    min_rtt_ms: " in out
+    assert "\n      min_rtt_ms: " in out
+
+
+def test_a_wrong_configuration_is_one_line_and_status_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "agent.yaml").write_text("spool: {max_mb: ten}")
+    status, _, err = run(capsys, "--config", str(tmp_path / "agent.yaml"), "status")
+    assert status == 2
+    assert err == (
+        'farhand-agent: agent.yaml: spool.max_mb: expected int, got "ten"; write a number of megabytes, 1 to 1000\n'
+    )
+
+
+def test_a_state_folder_that_others_may_write_to_is_refused(
+    home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state").chmod(0o777)
+    status, _, err = run(capsys, *home, "run")
+    assert status == 2
+    assert "chmod go-w" in err
+
+
+def test_the_last_report_is_shown_after_it_was_delivered(
+    home: list[str], tmp_path: Path, collector: FakeCollector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from agent.cycle import run_cycle
+    from tests.agent.support import Laptop, enrolled, tools
+    from tests.agent.test_cycle import ModelCollector
+
+    folder = Folder.open(tmp_path / "state")
+    host = Laptop()
+    enrolled(folder, host)
+    run_cycle(tools(folder, host, ModelCollector()), "scheduled")
+    out = run(capsys, *home, "show")[1]
+    assert '"occasion": "scheduled"' in out
+    assert "is not sent again until it changes: clock, power." in out
+    folder.close()
