@@ -115,7 +115,7 @@ def _risk_row(row: DeviceRow) -> dict[str, Any]:
         "coverage": {"known": row.known_rules, "total": row.total_rules},
         "as_of": row.as_of,
         "last_seen": row.last_seen,
-        "expires_at": expires_at(row),
+        "expires_at": expires_at(row).isoformat(),
     }
 
 

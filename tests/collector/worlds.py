@@ -67,6 +67,7 @@ class World:
     """
 
     client: Any
+    laptops: dict[str, Laptop]
 
     def __init__(self, folder: Path, url: str = "http://collector.test", **config: Any) -> None:
         shutil.copy(template_database(), folder / "collector.sqlite")
@@ -152,6 +153,13 @@ class World:
         """The newest alert about a laptop."""
         with self.store.read() as connection:
             return alerts.listing(connection, subject_id=laptop.device_id)[0]
+
+    def alert_of_id(self, alert_id: str) -> Alert:
+        """The alert as it stands now."""
+        with self.store.read() as connection:
+            found = alerts.find(connection, alert_id)
+        assert found is not None
+        return found
 
     def farm_laptop(self) -> Laptop:
         """Somebody 200 ms away works on it through VNC."""
