@@ -5,50 +5,47 @@
         server = line.start("laptop", ["Xvnc", ...])
         line.run("operator", ["ping", "-c", "3", "203.0.113.10"])
 
-Each host is a namespace with one TUN device. One router process holds the other end of every TUN, keeps each packet
-for half the pair's round trip and writes it to the TUN that owns the destination. Hosts without a line between them do
-not reach each other, and nothing reaches the outside. No kernel module, bridge or netem is needed.
+Each host is a network namespace with one TUN device. One router process holds the other end of every TUN, keeps each
+packet for half the pair's round trip and writes it to the TUN that owns the destination. Hosts without a line between
+them do not reach each other, and nothing reaches the outside. No kernel module, bridge or netem is needed. A host sees
+its own processes only; files it shares with the machine.
 
-The namespaces have no name: only the router's descriptors and the programs inside keep them alive. So nothing is left
-behind, even when the test is killed: router and programs die with the process that started them.
+The namespaces have no name: only the router's descriptors and the hosts' first processes keep them alive. So nothing
+is left behind, even when the test is killed: these die with the process that started them, and every program on a
+host with the host's first process.
 
 Accuracy on a 2-core machine: the smallest round trip lies within 1 ms above the configured one. Other work on the
 machine lengthens single packets by up to 30 ms: assert on a minimum or a median.
-
-Run as a program, this file is the router.
 """
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
-import heapq
 import itertools
 import json
 import os
 import select
 import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final, NoReturn
+from pathlib import Path
+from typing import Any, Final
 
-PACKAGES: Final = {"ip": "iproute2", "nsenter": "util-linux", "setpriv": "util-linux", "unshare": "util-linux"}
-MTU_BYTES: Final = 1500
+from tests.farm.router import CLONE_NEWNET, call
+
+PACKAGES: Final = {
+    "ip": "iproute2",
+    "nsenter": "util-linux",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+    "env": "coreutils",
+}
+ROUTER: Final = Path(__file__).with_name("router.py")
 READY_WITHIN_S: Final = 20.0
 STOP_WITHIN_S: Final = 1.0
-
-_CLONE_NEWNET: Final = 0x40000000
-_TUNSETIFF: Final = 0x400454CA
-_IFF_TUN_NO_PI: Final = 0x0001 | 0x1000
-_PR_SET_PDEATHSIG: Final = 1
-_PR_SET_TIMERSLACK: Final = 29
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def missing_programs(packages: Mapping[str, str]) -> str | None:
@@ -69,8 +66,10 @@ def why_not() -> str | None:
         os.close(os.open("/dev/net/tun", os.O_RDWR))
     except OSError as error:
         return f"/dev/net/tun cannot be opened: {error.strerror}"
-    if subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode:
-        return "this container does not allow new network namespaces"
+    if subprocess.run(
+        ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "true"], capture_output=True, check=False
+    ).returncode:
+        return "this container does not allow new namespaces"
     return None
 
 
@@ -86,11 +85,12 @@ class DelayLine:
         self._started: list[subprocess.Popen[Any]] = []
         self._router: subprocess.Popen[str] | None = None
         self._namespaces: dict[str, int] = {}
+        self._first: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> DelayLine:
         setting = json.dumps({"hosts": self._hosts, "one_way_s": [[*k, s] for k, s in self._one_way_s.items()]})
         self._router = subprocess.Popen(
-            [sys.executable, __file__, str(os.getpid()), setting],
+            [sys.executable, str(ROUTER), str(os.getpid()), setting],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -102,28 +102,47 @@ class DelayLine:
             self._router.kill()
             raise RuntimeError(f"the router did not start: {self._router.communicate()[1]}")
         self._namespaces = json.loads(ready)
+        for host in self._hosts:
+            self._boot(host)
         return self
 
     def __exit__(self, *_: object) -> None:
         for process in reversed(self._started):
             self.stop(process)
+        for process in self._first.values():
+            process.kill()
+            process.communicate()
         if self._router is not None:
             self._router.kill()
             self._router.communicate()
 
-    def start(self, host: str, command: Sequence[str], **options: Any) -> subprocess.Popen[Any]:
+    def _boot(self, host: str) -> None:
+        """Start the first process of a host's own process tree. Ignoring SIGCHLD, it needs no care for orphans."""
+        isolate = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        first = ["sh", "-c", "trap '' CHLD; echo up; exec sleep infinity"]
+        command = ["setpriv", "--pdeathsig", "KILL", *isolate, *first]
+        self._first[host] = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        pipe = self._first[host].stdout
+        assert pipe is not None
+        if not pipe.readline():
+            self.__exit__()
+            raise RuntimeError(f"no process tree of its own for {host}")
+
+    def start(self, host: str, command: Sequence[str], cwd: str | Path = ".", **options: Any) -> subprocess.Popen[Any]:
         """Start a program on a host; `options` as for Popen. It is stopped with the line, or by `stop`."""
-        process = subprocess.Popen(self._on(host, command), start_new_session=True, **options)
+        process = subprocess.Popen(self._on(host, command, cwd), start_new_session=True, **options)
         self._started.append(process)
         return process
 
     def stop(self, process: subprocess.Popen[Any]) -> None:
         """End a started program and what it started in its own process group."""
+        end = time.monotonic() + STOP_WITHIN_S
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_WITHIN_S)
-        with suppress(ProcessLookupError):
+            while time.monotonic() < end:
+                process.poll()
+                os.killpg(process.pid, 0)  # raises once nothing of the group is left
+                time.sleep(0.01)
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         for pipe in (process.stdin, process.stdout, process.stderr):
@@ -140,7 +159,9 @@ class DelayLine:
         finally:
             self.stop(process)
 
-    def run(self, host: str, command: Sequence[str], timeout_s: float = 30.0, **options: Any) -> str:
+    def run(
+        self, host: str, command: Sequence[str], cwd: str | Path = ".", timeout_s: float = 30.0, **options: Any
+    ) -> str:
         """Run a program on a host to its end; its standard output.
 
         Raises:
@@ -148,7 +169,7 @@ class DelayLine:
             subprocess.TimeoutExpired: it did not end in time, and was killed.
         """
         done = subprocess.run(
-            self._on(host, command),
+            self._on(host, command, cwd),
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -163,10 +184,10 @@ class DelayLine:
         home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
         there = os.open(self._namespace(host), os.O_RDONLY)
         try:
-            _call("setns", there, _CLONE_NEWNET)
+            call("setns", there, CLONE_NEWNET)
             yield
         finally:
-            _call("setns", home, _CLONE_NEWNET)
+            call("setns", home, CLONE_NEWNET)
             os.close(there)
             os.close(home)
 
@@ -175,8 +196,20 @@ class DelayLine:
             raise RuntimeError("the line is not up: use it in a with statement")
         return f"/proc/{self._router.pid}/fd/{self._namespaces[host]}"
 
-    def _on(self, host: str, command: Sequence[str]) -> list[str]:
-        return ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--net={self._namespace(host)}", "--", *command]
+    def _on(self, host: str, command: Sequence[str], folder: str | Path) -> list[str]:
+        own = f"/proc/{self._first[host].pid}/ns"
+        enter = ["nsenter", f"--net={self._namespace(host)}", f"--mount={own}/mnt", f"--pid={own}/pid_for_children"]
+        return [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            *enter,
+            "--",
+            "env",
+            "--chdir",
+            str(Path(folder).absolute()),
+            *command,
+        ]
 
 
 def _one_way_s(
@@ -191,78 +224,3 @@ def _one_way_s(
         for pair in itertools.product(hosts.get(near, [near]), hosts.get(far, [far])):
             for ordered in (pair, pair[::-1]):
                 yield ordered, rtt_ms[near, far] / 2000
-
-
-# The router process
-
-
-def _route(tuns: Mapping[bytes, int], one_way_s: Mapping[tuple[bytes, bytes], float]) -> NoReturn:
-    """Forward packets for ever. select() waits in microseconds, where Python's epoll rounds up to milliseconds."""
-    waiting: list[tuple[float, int, int, bytes]] = []
-    arrival = itertools.count()
-    descriptors = sorted(set(tuns.values()))
-    while True:
-        while waiting and waiting[0][0] <= time.monotonic():
-            _, _, tun, packet = heapq.heappop(waiting)
-            with suppress(OSError):  # the receiving queue is full: lost, as on any router
-                os.write(tun, packet)
-        wait_s = max(0.0, waiting[0][0] - time.monotonic()) if waiting else None
-        for ready in select.select(descriptors, (), (), wait_s)[0]:
-            for packet in _burst(ready):
-                source, destination = packet[12:16], packet[16:20]
-                delay_s = one_way_s.get((source, destination))
-                if packet[0] >> 4 == 4 and delay_s is not None:
-                    due = time.monotonic() + delay_s
-                    heapq.heappush(waiting, (due, next(arrival), tuns[destination], packet))
-
-
-def _burst(tun: int) -> Iterator[bytes]:
-    """What has arrived, at most 64 packets: then those that are due have their turn."""
-    for _ in range(64):
-        try:
-            yield os.read(tun, 65536)
-        except BlockingIOError:
-            return
-
-
-def _make_host(addresses: Sequence[str]) -> tuple[int, int]:
-    """Move this process into a new namespace with these addresses. Descriptors of its TUN and of itself."""
-    _call("unshare", _CLONE_NEWNET)
-    namespace = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
-    fcntl.ioctl(tun, _TUNSETIFF, struct.pack("16sH22x", b"tun0", _IFF_TUN_NO_PI))
-    steps = ["link set lo up", f"link set tun0 mtu {MTU_BYTES} txqueuelen 1000 up"]
-    steps += [f"addr add {address}/32 dev tun0" for address in addresses]
-    steps += [f"route add default dev tun0 src {addresses[0]}"]
-    subprocess.run(["ip", "-batch", "-"], input="\n".join(steps), text=True, check=True, stdout=subprocess.DEVNULL)
-    return tun, namespace
-
-
-def _call(function: str, *arguments: int) -> None:
-    """Call into libc; Python 3.11 has neither setns nor unshare nor prctl."""
-    if getattr(_libc, function)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{function}: {os.strerror(number)}")
-
-
-def _main(parent: int, setting: str) -> NoReturn:
-    _call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # the test died before the line above
-        raise SystemExit(1)
-    _call("prctl", _PR_SET_TIMERSLACK, 1, 0, 0, 0)
-    with suppress(PermissionError):
-        os.nice(-10)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the test, which stops its line
-    wanted = json.loads(setting)
-    tuns: dict[bytes, int] = {}
-    namespaces: dict[str, int] = {}
-    for host, addresses in wanted["hosts"].items():
-        tun, namespaces[host] = _make_host(addresses)
-        tuns |= {socket.inet_aton(address): tun for address in addresses}
-    one_way_s = {(socket.inet_aton(a), socket.inet_aton(b)): delay_s for a, b, delay_s in wanted["one_way_s"]}
-    print(json.dumps(namespaces), flush=True)
-    _route(tuns, one_way_s)
-
-
-if __name__ == "__main__":
-    _main(int(sys.argv[1]), sys.argv[2])

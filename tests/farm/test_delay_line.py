@@ -72,12 +72,19 @@ def test_leaving_a_host_brings_the_thread_back(line: DelayLine) -> None:
 
 
 def test_a_program_and_its_children_end_with_the_block(line: DelayLine) -> None:
-    command = ["sh", "-c", "sleep 600 & echo $!; wait"]
+    command = ["sh", "-c", "sleep 601.1 & echo started; wait"]
     with line.running("laptop", command, stdout=subprocess.PIPE, text=True) as shell:
         assert shell.stdout is not None
-        child = int(shell.stdout.readline())
-    assert not alive(shell.pid)
-    assert not alive(child)
+        shell.stdout.readline()
+        assert running("601.1")
+    assert not running("601.1")
+
+
+def test_a_host_sees_its_own_processes_only(line: DelayLine) -> None:
+    with line.running("landmarks", ["sleep", "602.2"]):
+        count = ["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]
+        assert "602.2" in line.run("landmarks", count)
+        assert "602.2" not in line.run("laptop", count)
 
 
 def test_a_setting_that_the_system_refuses_is_told_at_once() -> None:
@@ -88,26 +95,32 @@ def test_a_setting_that_the_system_refuses_is_told_at_once() -> None:
 def test_nothing_is_left_behind_when_the_test_is_killed() -> None:
     script = (
         "import time; from tests.farm.delay_line import DelayLine\n"
-        f"with DelayLine({{'laptop': ['{LAPTOP}']}}, {{}}) as line:\n"
-        "    program = line.start('laptop', ['sleep', '600'])\n"
-        "    print(program.pid, line._router.pid, flush=True)\n"
+        "with DelayLine({'laptop': ['192.0.2.77']}, {}) as line:\n"
+        "    line.start('laptop', ['sleep', '603.3'])\n"
+        "    print('started', flush=True)\n"
         "    time.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as test:
         assert test.stdout is not None
-        pids = [int(pid) for pid in test.stdout.readline().split()]
-        assert len(pids) == 2
-        assert all(alive(pid) for pid in pids)
+        test.stdout.readline()
+        end = time.monotonic() + 5
+        while not running("603.3") and time.monotonic() < end:
+            time.sleep(0.05)
+        assert running("603.3")
+        assert running("192.0.2.77")  # the router's settings
         test.send_signal(signal.SIGKILL)
     end = time.monotonic() + 5
-    while any(alive(pid) for pid in pids) and time.monotonic() < end:
+    while running("603.3", "192.0.2.77") and time.monotonic() < end:
         time.sleep(0.05)
-    assert not [pid for pid in pids if alive(pid)]
+    assert not running("603.3", "192.0.2.77")
 
 
-def alive(pid: int) -> bool:
-    """True for a process that exists and is more than an unread exit code."""
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+def running(*words: str) -> list[str]:
+    """Command lines on this machine, those of namespaces included, that hold one of the words."""
+    lines = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(file.read_bytes().decode(errors="replace"))
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it ended meanwhile
+    return [line for line in lines if any(word in line for word in words) and "DelayLine" not in line]

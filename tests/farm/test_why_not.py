@@ -17,4 +17,4 @@ def test_without_root_the_reason_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_missing_program_is_told_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert delay_line.why_not() == "install the Debian packages iproute2, util-linux"
+    assert delay_line.why_not() == "install the Debian packages coreutils, iproute2, util-linux"
