@@ -16,7 +16,7 @@ from agent.spool import Position, Spool, unpack
 from agent.state import Memory, Moment, Pause
 from agent.uplink import REPORTS_PATH, Reply, Uplink, UplinkError
 from agent.wire.problems import KEPT_ANYWAY, NEVER_STORABLE, problem_type
-from agent.wire.report import WANT_ALL, Report, ReportAnswer, WireError, is_stable, outcome_digest
+from agent.wire.report import WANT_ALL, Report, ReportAnswer, WireError, outcome_digest
 
 MAX_REPORTS: Final = 100
 MAX_S: Final = 20.0
@@ -156,6 +156,6 @@ def _confirmed(confirmed: dict[str, str], report: Report, answer: ReportAnswer, 
     stated = {
         measurement.kind: outcome_digest(measurement.outcome)
         for measurement in report.measurements
-        if ours and is_stable(measurement.kind)
+        if ours and measurement.stable
     }
     return {kind: digest for kind, digest in (confirmed | stated).items() if kind not in answer.want}

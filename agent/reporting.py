@@ -12,7 +12,7 @@ from agent.runner import Round, run_round
 from agent.settings import Orders
 from agent.spool import Position, Spool, pack, unpack
 from agent.state import Memory, random_uuid
-from agent.wire.report import AgentInfo, Measurement, Occasion, Report, SpoolInfo, Uuid, WireError, is_stable
+from agent.wire.report import AgentInfo, Measurement, Occasion, Report, SpoolInfo, Uuid, WireError
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def _remember(memory: Memory, done: Round) -> tuple[Measurement, ...]:
     stated = tuple(
         run.measurement
         for run in done.runs
-        if not is_stable(run.measurement.kind) or known.get(run.measurement.kind) != done.digests[run.measurement.kind]
+        if not run.measurement.stable or known.get(run.measurement.kind) != done.digests[run.measurement.kind]
     )
     kinds = {measurement.kind for measurement in stated}
     memory.update(

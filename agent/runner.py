@@ -170,6 +170,7 @@ def _measurement(
         started_at=started_at,
         uptime_s=round(uptime_s, 3),
         runtime_ms=round(runtime_ms, 1),
+        stable=is_stable(kind),
         data=encode_signal(signal) if signal is not None and failure is None else NOTHING,
         failure=failure,
     )

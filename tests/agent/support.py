@@ -20,7 +20,7 @@ from agent.spool import unpack
 from agent.uplink import Reply, UplinkError
 from agent.wire.enrolment import RECEIPT_PURPOSE, EnrolAnswer, Receipt
 from agent.wire.problems import problem_type
-from agent.wire.report import Report, ReportAnswer, is_stable, outcome_digest, state_root
+from agent.wire.report import Report, ReportAnswer, outcome_digest, state_root
 from agent.wire.settings import CATALOGUE_PURPOSE, SETTINGS_PURPOSE, Catalogue, Settings, SettingsAnswer
 from agent.wire.signals import Clock, Power, RemoteSessions, Signal
 from agent.wire.signing import key_id_of, sign_document
@@ -123,7 +123,7 @@ class ModelCollector:
     def _take(self, report: Report) -> None:
         self.received.append(report)
         for measurement in report.measurements:
-            if is_stable(measurement.kind):
+            if measurement.stable:
                 self.held[measurement.kind] = outcome_digest(measurement.outcome)
         if state_root(self.held) != report.state_digest:
             self.out_of_step.append(report)

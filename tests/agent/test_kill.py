@@ -51,6 +51,7 @@ def survive(kills: int, home: Path, collector: FakeCollector) -> None:
     assert [name.name for name in (agent.state_dir / "spool").iterdir() if name.name[0].isdigit()] == []
 
 
+@pytest.mark.slow
 def test_kill_9_at_random_moments_loses_nothing(tmp_path: Path, collector: FakeCollector) -> None:
     survive(KILLS, tmp_path, collector)
 

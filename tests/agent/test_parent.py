@@ -44,6 +44,7 @@ def test_it_reports_stays_small_and_says_last_words(agent: Agent, collector: Fak
     assert collector.bad_signatures == []
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_one_cycle_and_no_tight_loop(agent: Agent, collector: FakeCollector) -> None:
     agent.start()
     collector.wait_for(lambda: len(collector.reports) >= 1)
