@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -17,6 +17,9 @@ from .gate import Call
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 1000
 Item = TypeVar("Item")
+Ordinal = Annotated[int, msgspec.Meta(ge=-1, le=2**53)]
+Ranked = tuple[Ordinal, str]
+"""A position in a list that is ordered by a number, then by an id."""
 
 
 def whole(value: Any) -> Any:
@@ -108,7 +111,7 @@ def cursor(position: Any) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
 
 
-def position_of(call: Call, shape: type[Item]) -> Item | None:
+def position_of(call: Call, shape: Any) -> Any:
     """The position that the request's cursor names; None for the first page.
 
     Raises:

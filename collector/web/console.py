@@ -13,7 +13,7 @@ from collector.store import alerts, assessments, devices
 from collector.store.alerts import Alert
 from collector.store.devices import DeviceRow
 
-from .answers import cursor, position_of
+from .answers import Ranked, cursor, position_of
 from .errors import ApiError
 from .gate import Call, Entry
 from .pages import page
@@ -50,7 +50,7 @@ def show_queue(call: Call) -> Response:
     chosen = call.query("status") or "open"
     status = None if chosen == "all" else status_of(chosen)
     with call.services.store.read() as connection:
-        found = alerts.listing(connection, status=status, before=position_of(call, tuple[int, str]), limit=PAGE + 1)
+        found = alerts.listing(connection, status=status, before=position_of(call, Ranked), limit=PAGE + 1)
         names = devices.hostnames(connection, {each.subject_id for each in found})
         fleet = devices.count(connection)
     shown = found[:PAGE]
@@ -142,7 +142,7 @@ def show_devices(call: Call) -> Response:
     """GET /devices: the highest score first."""
     q = call.query("q").strip()
     with call.services.store.read() as connection:
-        rows = devices.listing(connection, after=position_of(call, tuple[int, str]), limit=PAGE + 1, q=q)
+        rows = devices.listing(connection, after=position_of(call, Ranked), limit=PAGE + 1, q=q)
         fleet = devices.count(connection)
     shown = rows[:PAGE]
     return page(

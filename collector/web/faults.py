@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -32,6 +33,7 @@ def exception_handlers() -> dict[Any, Handler]:
         ApiError: _api_error,
         HTTPException: _http_error,
         StoreUnavailableError: _unavailable,
+        OperationalError: _unavailable,
         Exception: _internal,
     }
 
@@ -52,7 +54,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("%s %s: the store is not available: %s", request.method, request.url.path, error)
-    return fault(request, ApiError("unavailable", 503, "nothing can be written right now; try again soon", 30))
+    return fault(request, ApiError("unavailable", 503, "the store cannot be used right now; try again soon", 30))
 
 
 async def _internal(request: Request, error: Exception) -> Response:

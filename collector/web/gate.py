@@ -22,6 +22,7 @@ from .services import Services, services
 
 MAX_BODY: Final = 64 * 1024
 MAX_FIELDS: Final = 20
+NUL_ESCAPE: Final = rb"\u0000"
 Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Body = TypeVar("Body")
 
@@ -52,6 +53,8 @@ class Call:
         """
         if self.request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise ApiError("unsupported-media", 415, "send application/json")
+        if NUL_ESCAPE in self.body:
+            raise ApiError("bad-request", 400, "a text holds NUL, which no database takes")
         try:
             return msgspec.json.decode(self.body, type=shape)
         except (ValueError, RecursionError) as error:
@@ -67,7 +70,7 @@ class Call:
             fields = parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
         except ValueError as error:
             raise ApiError("bad-request", 400, "the form cannot be read") from error
-        return {name: value.replace("\r\n", "\n") for name, value in fields}
+        return {name: value.replace("\r\n", "\n").replace("\0", "�") for name, value in fields}
 
 
 Handler = Callable[[Call], Response]
@@ -108,12 +111,20 @@ def _endpoint(methods: dict[str, Entry]) -> Callable[[Request], object]:
 def _answer(entry: Entry, request: Request, body: bytes) -> Response:
     """Identify, check, handle. The handlers are plain functions: they run in a thread."""
     shared = services(request)
+    _require_text(request)
     who = NOBODY if entry.needs == "nothing" else identify(request, shared)
     request.state.who = who
     _admit(entry, request, who)
     if request.method not in SAFE and who.kind != "token":
         _require_own_page(request, shared)
     return entry.handler(Call(request=request, services=shared, who=who, body=body))
+
+
+def _require_text(request: Request) -> None:
+    """Refuse an address with NUL or half characters in it: nothing is named so, and no database takes it."""
+    for text in (request.url.path, *request.path_params.values(), *request.query_params.values()):
+        if "\0" in text or (not text.isascii() and text.encode("utf-8", "replace").decode() != text):
+            raise ApiError("bad-request", 400, "the address holds a sign that no text may hold")
 
 
 def _admit(entry: Entry, request: Request, who: Who) -> None:

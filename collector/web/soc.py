@@ -16,7 +16,7 @@ from collector.store import alerts, assessments, audit, devices
 from collector.store.devices import DeviceRow
 from collector.view import Band
 
-from .answers import answer, limit_of, no_content, number_of, page, position_of
+from .answers import Ordinal, Ranked, answer, limit_of, no_content, number_of, page, position_of
 from .errors import ApiError
 from .gate import Call, Entry
 from .services import Services
@@ -54,7 +54,7 @@ def list_devices(call: Call) -> Response:
     with call.services.store.read() as connection:
         rows = devices.listing(
             connection,
-            after=position_of(call, tuple[int, str]),
+            after=position_of(call, Ranked),
             limit=limit + 1,
             q=call.query("q"),
             bands=bands,
@@ -184,7 +184,7 @@ def list_audit(call: Call) -> Response:
     """GET /api/v1/audit: who did what, the newest first."""
     limit = limit_of(call)
     with call.services.store.read() as connection:
-        found = audit.entries(connection, limit + 1, position_of(call, int))
+        found = audit.entries(connection, limit + 1, position_of(call, Ordinal))
     return page(call, found, limit, lambda entry: entry.entry_id)
 
 

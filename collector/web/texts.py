@@ -21,10 +21,7 @@ def _code(sign: str) -> str | None:
     """What stands for a sign that must not act; None for one that is shown as it is."""
     if unicodedata.category(sign) not in _HIDDEN:
         return None
-    number = ord(sign)
-    if number < 0x20:
-        return chr(0x2400 + number)
-    return "␡" if number == 0x7F else f"U+{number:04X}"
+    return f"U+{ord(sign):04X}"
 
 
 def _clip(text: str, limit: int) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from collector.instants import to_ms
 from collector.store import alerts, audit
 from collector.store.alerts import Alert, AlertError, Status
 
-from .answers import answer, limit_of, page, position_of, require_match
+from .answers import Ranked, answer, limit_of, page, position_of, require_match
 from .errors import ApiError
 from .gate import Call, Entry
 
@@ -62,7 +62,7 @@ def list_alerts(call: Call) -> Response:
             connection,
             status=status_of(call.query("status")),
             subject_id=call.query("device") or None,
-            before=position_of(call, tuple[int, str]),
+            before=position_of(call, Ranked),
             limit=limit + 1,
         )
     return page(call, found, limit, alert_position)

@@ -28,7 +28,7 @@ def test_the_device_page_says_why(world: World, browse: Any) -> None:
         "97 critical",
         "Coverage 100%",
         "Where it should be Expected in US, by the policy.",
-        "≥ 4,500 km",
+        "Where the hand is x11vnc was used from 203.0.113.9, at least 4,500 km away.",
         "95% (95% by its rule; 0 confirmed, 0 benign so far)",
         "Without this the score is",
         "What else could explain it",
@@ -210,3 +210,18 @@ def test_every_template_escapes_what_it_shows() -> None:
     for name in environment.list_templates():
         source, _, _ = environment.loader.get_source(environment, name)  # type: ignore[union-attr]
         assert "|safe" not in source.replace(" ", "") and "autoescape" not in source
+
+
+def test_pages_have_landmarks_one_heading_and_a_label_for_every_field(world: World, browse: Any) -> None:
+    laptop = world.farm_laptop()
+    browser = browse("admin")
+    paths = ["/alerts", "/devices", f"/alerts/{world.alert_of(laptop).alert_id}", f"/devices/{laptop.device_id}"]
+    for text in [browser.get(path).text for path in paths] + [world.client.get("/sign-in").text]:
+        assert '<html lang="en">' in text and text.count("<h1>") == 1
+        assert all(text.count(f"<{landmark}") == 1 for landmark in ("header>", "main ", "footer>"))
+        labelled = set(re.findall(r'<label for="([^"]+)"', text))
+        for field in re.findall(r"<(?:input|textarea)[^>]+>", text):
+            if 'type="hidden"' in field:
+                continue
+            name = re.search(r' id="([^"]+)"', field)
+            assert name[1] in labelled if name else f'<label class="choice">{field}' in text
