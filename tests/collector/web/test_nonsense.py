@@ -25,7 +25,7 @@ TEXTS = st.one_of(
     st.sampled_from(["\0", "%", "_", "'", "9" * 30, "-1", "../..", "\u202e", "A" * 5000]),
 )
 JSON = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXTS),
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), TEXTS),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
     max_leaves=8,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,20 @@ def test_every_route_is_declared_with_what_it_needs(world: World) -> None:
             served |= {f"{method} {route.path}" for method in (route.methods or set()) - {"HEAD"}}
     assert served == set(ENTRIES)
     assert all(entry.needs == "nothing" or entry.needs in SCOPES for entry in ENTRIES.values())
+
+
+def test_every_route_for_programs_is_documented_with_what_it_needs() -> None:
+    rows = re.findall(r"^\| `(\w+ /[^`]+)` \| `?([a-z:]+)`? \|", Path("docs/api.md").read_text(), re.MULTILINE)
+    declared = {f"{entry.method} {entry.path.replace(':path', '')}": entry.needs for entry in API}
+    assert dict(rows) == declared
+
+
+def test_every_scope_is_documented_with_its_roles() -> None:
+    for scopes, *cells in re.findall(
+        r"^\| (`\w+:\w+`[^|]*) \| *(yes)? *\| *(yes)? *\| *(yes)? *\|", Path("docs/api.md").read_text(), re.MULTILINE
+    ):
+        for scope in re.findall(r"`([^`]+)`", scopes):
+            assert [bool(cell) for cell in cells] == [scope in ROLE_SCOPES[role] for role in users.ROLES], scope
 
 
 def test_only_these_routes_answer_anybody() -> None:
