@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import func, literal, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from collector.instants import from_ms, maybe_from_ms
@@ -106,23 +106,38 @@ def listing(
 
     Args:
         after: (risk score or -1, device id) of the last device that was shown.
-        q: part of the host name, the serial number or the device id.
+        q: part of the host name or the serial number, or a device id.
     """
-    devices = schema.devices
-    score = func.coalesce(schema.assessments.c.risk_score, -1)
-    statement = _listing().where(devices.c.retired_ms.is_(None))
+    devices, assessments = schema.devices, schema.assessments
+    wanted = _listing().where(devices.c.retired_ms.is_(None))
     if q:
         found = [column.icontains(q, autoescape=True) for column in (devices.c.hostname, devices.c.serial)]
-        statement = statement.where(found[0] | found[1] | (devices.c.device_id == q))
+        wanted = wanted.where(found[0] | found[1] | (devices.c.device_id == q))
     if bands:
-        statement = statement.where(schema.assessments.c.band.in_(bands))
-    if min_risk:
-        statement = statement.where(schema.assessments.c.risk_score >= min_risk)
+        wanted = wanted.where(assessments.c.band.in_(bands))
+    if q or bands:
+        score = func.coalesce(assessments.c.risk_score, -1)
+        ranked = _after(wanted.where(score >= min_risk) if min_risk else wanted, score, devices.c.device_id, after)
+        return [_row(row) for row in connection.execute(ranked.limit(limit))]
+    # The whole fleet is read along two indexes: one query over both tables would sort it for every page.
+    rows: list[Any] = []
+    if after is None or after[0] >= 0:
+        judged = wanted.where(assessments.c.risk_score >= min_risk)
+        ranked = _after(judged, assessments.c.risk_score, assessments.c.device_id, after)
+        rows += connection.execute(ranked.limit(limit))
+    if len(rows) < limit and not min_risk:
+        never = wanted.where(assessments.c.device_id.is_(None)).order_by(devices.c.device_id.desc())
+        if after is not None and after[0] < 0:
+            never = never.where(devices.c.device_id < after[1])
+        rows += connection.execute(never.limit(limit - len(rows)))
+    return [_row(row) for row in rows]
+
+
+def _after(statement: Any, score: Any, device_id: Any, after: tuple[int, str] | None) -> Any:
+    """Ranked by score, then by id, from the highest down; only what comes after the given rank."""
     if after is not None:
-        last_score, last_id = after
-        statement = statement.where((score < last_score) | ((score == last_score) & (devices.c.device_id > last_id)))
-    statement = statement.order_by(score.desc(), devices.c.device_id).limit(limit)
-    return [_row(row) for row in connection.execute(statement)]
+        statement = statement.where(tuple_(score, device_id) < tuple_(literal(after[0]), literal(after[1])))
+    return statement.order_by(score.desc(), device_id.desc())
 
 
 def by_id(connection: Connection, *, after: str = "", limit: int = 50) -> list[DeviceRow]:
