@@ -67,7 +67,7 @@ class Delivery:
                 self._give_up(position, str(error))
                 continue
             try:
-                self._settle(position, report, self._send(body))
+                self._settle(position, report, self._send(body, self._dropped(report)))
             except UplinkError as error:
                 self._back_off(str(error), None)
                 return
@@ -75,15 +75,20 @@ class Delivery:
                 self._back_off(str(wait), wait.seconds)
                 return
 
-    def _send(self, body: bytes) -> Reply:
+    def _dropped(self, report: Report) -> int:
+        """How many of the report's epoch were given up until now: a number that it may be older than."""
+        state = self.memory.state
+        return state.dropped if report.state_epoch == state.epoch else report.spool.dropped
+
+    def _send(self, body: bytes, dropped: int) -> Reply:
         """Post a report, with an introduction in between where the collector forgot this key."""
-        reply = self.uplink.post(REPORTS_PATH, body)
+        reply = self.uplink.post(REPORTS_PATH, body, dropped=dropped)
         if reply.problem == _UNKNOWN_KEY:
             try:
                 self.introduce()
             except OSError as error:
                 _log.error("enrolment: %s", error)
-            reply = self.uplink.post(REPORTS_PATH, body)
+            reply = self.uplink.post(REPORTS_PATH, body, dropped=dropped)
         return reply
 
     def _settle(self, position: Position, report: Report, reply: Reply) -> None:

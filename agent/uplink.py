@@ -21,10 +21,11 @@ from agent.wire.problems import Problem
 from agent.wire.signing import (
     FETCH_COMPONENTS,
     REPORT_COMPONENTS,
-    UPTIME_HEADER,
+    SENDING_HEADER,
+    Sending,
     content_digest,
+    sending_header,
     sign_request,
-    uptime_header,
 )
 
 if TYPE_CHECKING:
@@ -55,10 +56,9 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     """Where a collector is."""
 
     base: str
-    """Scheme, authority and path prefix, without a slash at the end."""
+    """Scheme and authority, without a slash at the end."""
     authority: str
     """Host, and port unless it is the scheme's own: as it is signed."""
-    prefix: str
     loopback: bool
 
     @classmethod
@@ -73,15 +73,15 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             host, port = parts.hostname, parts.port
         except ValueError as error:
             raise UplinkError(f"{url}: {error}; write https://host") from error
-        if not host or parts.scheme not in _DEFAULT_PORTS or "@" in parts.netloc or parts.query or parts.fragment:
-            raise UplinkError(f"{url}: not a collector's address; write https://host")
+        bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
+        if not host or not bare or parts.scheme not in _DEFAULT_PORTS:
+            raise UplinkError(f"{url}: not a collector's address; write https://host, without a path")
         loopback = _is_loopback(host)
         if parts.scheme == "http" and not loopback:
             raise UplinkError(f"{url}: reports would travel unprotected; write https://")
         shown = f"[{host}]" if ":" in host else host
         authority = shown if port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{shown}:{port}"
-        prefix = parts.path.rstrip("/")
-        return cls(base=f"{parts.scheme}://{authority}{prefix}", authority=authority, prefix=prefix, loopback=loopback)
+        return cls(base=f"{parts.scheme}://{authority}", authority=authority, loopback=loopback)
 
 
 def _is_loopback(host: str) -> bool:
@@ -143,17 +143,21 @@ class Uplink:
         self._read_s = read_s
         self._session: requests.Session | None = None
 
-    def post(self, path: str, body: bytes, limit: int = ANSWER_BYTES) -> Reply:
+    def post(self, path: str, body: bytes, limit: int = ANSWER_BYTES, dropped: int = 0) -> Reply:
         """Send gzip-encoded JSON.
+
+        Args:
+            dropped: how many reports of the same state epoch were given up until now.
 
         Raises:
             UplinkError: no usable answer came.
         """
+        sending = Sending(boot_id=self._host.boot_id(), uptime_s=self._host.uptime_s(), dropped=dropped)
         headers = {
             "Content-Type": "application/json",
             "Content-Encoding": "gzip",
             "Content-Digest": content_digest(body),
-            UPTIME_HEADER: uptime_header(self._host.boot_id(), self._host.uptime_s()),
+            SENDING_HEADER: sending_header(sending),
         }
         return self._exchange("POST", path, headers, REPORT_COMPONENTS, body, limit)
 
@@ -184,7 +188,7 @@ class Uplink:
         import requests
         import urllib3
 
-        values = {"@method": method, "@authority": self.address.authority, "@path": self.address.prefix + path}
+        values = {"@method": method, "@authority": self.address.authority, "@path": path}
         values |= {name.lower(): value for name, value in headers.items()}
         created = int(self._host.now().timestamp())
         signed = headers | sign_request(self._identity.key, self._identity.key_id, values, components, created)

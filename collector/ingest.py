@@ -20,13 +20,12 @@ from agent.wire.report import WireError, decode_report
 from agent.wire.signing import (
     FETCH_COMPONENTS,
     REPORT_COMPONENTS,
-    UPTIME_HEADER,
+    SENDING_HEADER,
     SignatureError,
     SignatureInput,
     digest_matches,
     parse_signature,
     parse_signature_input,
-    parse_uptime,
     signature_base,
 )
 
@@ -66,7 +65,7 @@ def read_signature(method: str, path: str, headers: Mapping[str, str], *, body: 
         Refused: they are missing, malformed, or do not cover what they must.
     """
     values = {"@method": method, "@path": path}
-    names = ("content-digest", "content-encoding", UPTIME_HEADER) if body else ()
+    names = ("content-digest", "content-encoding", SENDING_HEADER) if body else ()
     for name in (*names, "signature-input", "signature"):
         if name not in headers:
             raise Refused("bad-signature", 401, f"the {name} header is missing")
@@ -146,17 +145,12 @@ def accept(key: DeviceKey, signed: Signed, authority: str, body: bytes, max_deco
         raise Refused("bad-report", 400, str(error)) from error
     if report.device_id != key.device_id:
         raise Refused("device-mismatch", 403, "the report is about another device than its key's")
-    uptime = parse_uptime(signed.values[UPTIME_HEADER])
-    sent = Sent(
-        created=signed.given.created,
-        boot_id=uptime[0] if uptime else None,
-        uptime_s=uptime[1] if uptime else None,
-    )
+    sent = Sent.of(signed.given.created, signed.values[SENDING_HEADER])
     evidence = signed.values | {"@authority": authority, "@signature-params": signed.given.parameters}
     return Arrival(
         key_id=key.key_id,
         device_id=key.device_id,
-        heard=Heard(report, to_ms(now), hashlib.sha256(body).digest(), skew_s(sent, now)),
+        heard=Heard(report, to_ms(now), hashlib.sha256(body).digest(), skew_s(sent, now), sent.dropped),
         sent=sent,
         headers=msgspec.json.encode([evidence, signed.signature]),
         body=body,

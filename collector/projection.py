@@ -14,6 +14,7 @@ import msgspec
 
 from agent.wire.report import Failure, Measurement, Report, WireError, decode_signal
 from agent.wire.signals import KINDS, RemoteSession, RemoteSessions, Signal
+from agent.wire.signing import parse_sending
 
 from .view import Integrity, Newest, SessionTrack
 
@@ -25,8 +26,18 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
     created: int
     """Laptop clock, seconds since 1970."""
-    boot_id: str | None
-    uptime_s: float | None
+    boot_id: str | None = None
+    uptime_s: float | None = None
+    dropped: int = 0
+    """Reports of the same epoch that were given up until then."""
+
+    @classmethod
+    def of(cls, created: int, header: str) -> Sent:
+        """From the signature's creation time and the Farhand-Sending header; a malformed one says nothing."""
+        sending = parse_sending(header)
+        if sending is None:
+            return cls(created=created)
+        return cls(created=created, boot_id=sending.boot_id, uptime_s=sending.uptime_s, dropped=sending.dropped)
 
 
 def skew_s(sent: Sent, received_at: datetime) -> float:

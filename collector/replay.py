@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 
 from agent.wire.report import decode_report
 from agent.wire.signals import RemoteSessions
-from agent.wire.signing import UPTIME_HEADER, parse_uptime
+from agent.wire.signing import SENDING_HEADER
 
 from .assess import Context, assess, context_digest
 from .findings import Assessment
@@ -206,9 +206,8 @@ def _fold(state: _State, row: Any) -> None:
     report = decode_report(gzip.decompress(row.body))
     values, _signature = msgspec.json.decode(row.headers)
     received_at = from_ms(row.received_ms)
-    uptime = parse_uptime(values[UPTIME_HEADER])
     created = int(values["@signature-params"].partition("created=")[2].partition(";")[0])
-    sent = Sent(created=created, boot_id=uptime[0] if uptime else None, uptime_s=uptime[1] if uptime else None)
+    sent = Sent.of(created, values[SENDING_HEADER])
     state.skew_s, state.occasion = skew_s(sent, received_at), report.occasion
     for measurement in report.measurements:
         at = measured_at(measurement, report, sent, received_at)

@@ -93,6 +93,8 @@ class Heard:
     """SHA-256 of the encoded body."""
     skew_s: float
     """Laptop clock minus collector clock, seconds."""
+    dropped: int = 0
+    """Reports of this epoch that the agent had given up when it sent this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def advance(stream: Stream, heard: Heard, *, excuse_gap: bool, superseded: bool)
         superseded: another epoch of the same key began after this one.
     """
     report = heard.report
-    incidents = _sequence_incidents(stream, report, excuse_gap, superseded)
+    incidents = _sequence_incidents(stream, heard, excuse_gap, superseded)
     silence = _silence(stream, heard)
     changed = _apply_outcomes(stream, report)
     want = _reconcile(stream, report)
@@ -128,13 +130,15 @@ def advance(stream: Stream, heard: Heard, *, excuse_gap: bool, superseded: bool)
     stream.last_ms = heard.received_ms
     stream.boot_id, stream.uptime_s, stream.awake_s = report.boot_id, report.uptime_s, report.awake_s
     stream.skew_s, stream.occasion = heard.skew_s, report.occasion
-    stream.dropped, stream.agent_version = report.spool.dropped, report.agent.version
+    stream.dropped = max(stream.dropped, report.spool.dropped, heard.dropped)
+    stream.agent_version = report.agent.version
     return Advance(quiet, changed, want, incidents, silence, closed)
 
 
-def _sequence_incidents(stream: Stream, report: Report, excuse_gap: bool, superseded: bool) -> tuple[Incident, ...]:
+def _sequence_incidents(stream: Stream, heard: Heard, excuse_gap: bool, superseded: bool) -> tuple[Incident, ...]:
     found = []
-    dropped = max(0, report.spool.dropped - stream.dropped)
+    report = heard.report
+    dropped = max(0, max(report.spool.dropped, heard.dropped) - stream.dropped)
     missing = report.sequence - stream.last_sequence - 1
     if dropped:
         found.append(Incident("dropped", dropped))

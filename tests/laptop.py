@@ -159,8 +159,12 @@ class Laptop:
         headers = {
             "content-digest": signing.content_digest(body),
             "content-encoding": encoding,
-            signing.UPTIME_HEADER: signing.uptime_header(
-                self.boot_id, max(0.0, (at - self.booted_at).total_seconds())
+            signing.SENDING_HEADER: signing.sending_header(
+                signing.Sending(
+                    boot_id=self.boot_id,
+                    uptime_s=max(0.0, (at - self.booted_at).total_seconds()),
+                    dropped=self.dropped,
+                )
             ),
         }
         values = {"@method": "POST", "@authority": self.authority, "@path": path} | headers

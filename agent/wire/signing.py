@@ -21,9 +21,9 @@ from nacl.signing import SigningKey, VerifyKey
 ED25519: Final = "ed25519"
 ECDSA_P256: Final = "ecdsa-p256-sha256"
 LABEL: Final = "farhand"
-UPTIME_HEADER: Final = "farhand-uptime"
+SENDING_HEADER: Final = "farhand-sending"
 
-REPORT_COMPONENTS: Final = ("@method", "@authority", "@path", "content-digest", "content-encoding", UPTIME_HEADER)
+REPORT_COMPONENTS: Final = ("@method", "@authority", "@path", "content-digest", "content-encoding", SENDING_HEADER)
 """Covered by the signature of a report or an enrolment."""
 FETCH_COMPONENTS: Final = ("@method", "@authority", "@path")
 """Covered by the signature of a request without a body."""
@@ -32,6 +32,7 @@ _INPUT = re.compile(r"\A([a-z*][a-z0-9_.*-]*)=(\(([^()]*)\)((?:;[a-z]+=(?:\d{1,1
 _PARAMETER = re.compile(r";([a-z]+)=(?:(\d{1,15})|\"([^\"\\]*)\")")
 _COMPONENT = re.compile(r"\A\"[@a-z][a-z0-9-]*\"\Z")
 _BYTES = re.compile(r"\A([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):\Z")
+_SENDING = re.compile(r"\A([0-9a-f-]{36});([0-9]{1,12}(?:\.[0-9]{1,6})?);([0-9]{1,15})\Z")
 _DIGEST = re.compile(r"\Asha-256=:([A-Za-z0-9+/]{43}=):\Z")
 
 
@@ -67,17 +68,27 @@ def digest_matches(header: str, body: bytes) -> bool:
     return found is not None and base64.b64decode(found[1]) == hashlib.sha256(body).digest()
 
 
-def uptime_header(boot_id: str, uptime_s: float) -> str:
-    """Value of the Farhand-Uptime header: the boot and its age, sleep included, at the moment of sending."""
-    return f"{boot_id};{uptime_s:.3f}"
+class Sending(msgspec.Struct, frozen=True, kw_only=True):
+    """The circumstances of a laptop at the moment of sending: a report may have waited for weeks."""
+
+    boot_id: str
+    uptime_s: float
+    """Seconds since boot, sleep included."""
+    dropped: int = 0
+    """Reports of the report's state epoch that were given up, those dropped since it was made included."""
 
 
-def parse_uptime(header: str) -> tuple[str, float] | None:
-    """Boot id and seconds of a Farhand-Uptime header; None when it is malformed."""
-    boot_id, separator, seconds = header.partition(";")
-    if not separator or not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", seconds):
+def sending_header(sending: Sending) -> str:
+    """Value of the Farhand-Sending header."""
+    return f"{sending.boot_id};{sending.uptime_s:.3f};{sending.dropped}"
+
+
+def parse_sending(header: str) -> Sending | None:
+    """What a Farhand-Sending header says; None when it is malformed."""
+    found = _SENDING.match(header)
+    if found is None:
         return None
-    return boot_id, float(seconds)
+    return Sending(boot_id=found[1], uptime_s=float(found[2]), dropped=int(found[3]))
 
 
 def signature_base(values: Mapping[str, str], components: tuple[str, ...], parameters: str) -> bytes:

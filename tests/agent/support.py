@@ -100,7 +100,7 @@ class ModelCollector:
         self.received: list[Report] = []
         self.address: Any = None
 
-    def post(self, path: str, body: bytes, limit: int = 0) -> Reply:
+    def post(self, path: str, body: bytes, limit: int = 0, dropped: int = 0) -> Reply:
         if not self.online:
             raise UplinkError("no route to host")
         if self.script:

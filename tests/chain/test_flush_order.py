@@ -76,5 +76,5 @@ def test_the_agent_sends_what_it_flushed_and_forgets_what_was_acknowledged(chain
     folder_flushed = position(r"^fsync\(\d+<[^>]*/spool>\)\s+= 0", renamed)
     sent = position(r"POST /agent/v1/reports", folder_flushed)
     state_flushed = position(r"^fsync\(\d+<[^>]*/agent/[^>]*>\)\s+= 0", sent)
-    forgotten = position(r"^unlink\w*\(.*\.report", state_flushed)
+    forgotten = position(r"^(unlink|rename)\w*\(.*\.report", state_flushed)
     assert file_flushed < renamed < folder_flushed < sent < state_flushed < forgotten

@@ -50,7 +50,7 @@ def cut_the_body(_: Laptop, request: Request) -> None:
 def forge_the_signature(_: Laptop, request: Request) -> None:
     other = Laptop()
     values = {"@method": "POST", "@authority": other.authority, "@path": request.path}
-    values |= {name: request.headers[name] for name in ("content-digest", "content-encoding", "farhand-uptime")}
+    values |= {name: request.headers[name] for name in ("content-digest", "content-encoding", "farhand-sending")}
     key_id = request.headers["signature-input"].partition('keyid="')[2].partition('"')[0]
     made = signing.sign_request(other.key, key_id, values, signing.REPORT_COMPONENTS, 1)
     request.headers |= {name.lower(): value for name, value in made.items()}
@@ -58,7 +58,7 @@ def forge_the_signature(_: Laptop, request: Request) -> None:
 
 def sign_for_another_collector(laptop: Laptop, request: Request) -> None:
     values = {"@method": "POST", "@authority": "elsewhere.test", "@path": request.path}
-    values |= {name: request.headers[name] for name in ("content-digest", "content-encoding", "farhand-uptime")}
+    values |= {name: request.headers[name] for name in ("content-digest", "content-encoding", "farhand-sending")}
     made = signing.sign_request(laptop.key, laptop.key_id, values, signing.REPORT_COMPONENTS, 1)
     request.headers |= {name.lower(): value for name, value in made.items()}
 
@@ -91,7 +91,7 @@ REFUSED_BEFORE_THE_BODY = [
     ("without a digest", drop("content-digest"), (401, "bad-signature")),
     ("with a malformed input", replace("signature-input", "farhand=("), (401, "bad-signature")),
     ("with a changed encoding", replace("content-encoding", "identity"), (401, "bad-signature")),
-    ("with a changed uptime", replace("farhand-uptime", "x;1.0"), (401, "bad-signature")),
+    ("with a changed uptime", replace("farhand-sending", "x;1.0"), (401, "bad-signature")),
     ("with a huge header", replace("signature", "farhand=:" + "A" * 5000 + ":"), (401, "bad-signature")),
     ("with a changed body", change_a_byte, (400, "digest-mismatch")),
     ("with a body cut off", cut_the_body, (400, "digest-mismatch")),
@@ -232,7 +232,7 @@ def test_a_creation_time_from_another_age_is_survived(collector: Collector) -> N
     laptop = collector.enrol()
     request = laptop.request(laptop.first_report(collector.time), collector.time)
     values = {"@method": "POST", "@authority": laptop.authority, "@path": request.path}
-    values |= {name: request.headers[name] for name in ("content-digest", "content-encoding", "farhand-uptime")}
+    values |= {name: request.headers[name] for name in ("content-digest", "content-encoding", "farhand-sending")}
     made = signing.sign_request(laptop.key, laptop.key_id, values, signing.REPORT_COMPONENTS, 999_999_999_999_999)
     request.headers |= {name.lower(): value for name, value in made.items()}
     assert collector.post(request).status_code == 202

@@ -132,7 +132,7 @@ def test_a_p256_key_of_a_tpm_enrols_and_reports(collector: Collector) -> None:
 
     def resign(request: Any) -> Any:
         values = {"@method": "POST", "@authority": laptop.authority, "@path": request.path}
-        values |= {name: request.headers[name] for name in ("content-digest", "content-encoding", "farhand-uptime")}
+        values |= {name: request.headers[name] for name in ("content-digest", "content-encoding", "farhand-sending")}
         listed = " ".join(f'"{name}"' for name in signing.REPORT_COMPONENTS)
         parameters = f'({listed});created=1;keyid="{signing.key_id_of(point)}";alg="{signing.ECDSA_P256}"'
         base = signing.signature_base(values, signing.REPORT_COMPONENTS, parameters)

@@ -151,6 +151,19 @@ def test_what_a_report_lost_to_a_full_spool_is_counted_and_no_gap(collector: Col
     assert (seen.dropped, seen.gaps) == (5, 0)
 
 
+def test_a_report_that_waited_does_not_hide_what_was_dropped_after_it_was_made(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop)
+    laptop.sequence = 6
+    waited = laptop.report(collector.time, NO_SESSIONS)
+    laptop.dropped = 5
+
+    assert collector.post(laptop.request(waited, collector.time)).status_code == 202
+
+    seen = collector.view(laptop).integrity
+    assert (seen.dropped, seen.gaps) == (5, 0)
+
+
 def test_a_report_that_never_came_is_a_gap(collector: Collector) -> None:
     laptop = collector.enrol()
     collector.send_first(laptop)
