@@ -52,9 +52,14 @@ environment.filters |= {
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page. Templates always have the request's user (`who`), the moment (`now`) and the path at hand."""
-    who = getattr(request.state, "who", NOBODY)
-    common = {"who": who, "now": services(request).now(), "path": request.url.path}
+    """A page. Templates always have at hand who asks, the moment, the path, and where agents reach the collector."""
+    shared = services(request)
+    common = {
+        "who": getattr(request.state, "who", NOBODY),
+        "now": shared.now(),
+        "path": request.url.path,
+        "collector_url": shared.config.public_urls[0],
+    }
     return HTMLResponse(environment.get_template(template).render(**common, **values), status)
 
 

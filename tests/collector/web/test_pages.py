@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from agent.wire.report import Failure
 from agent.wire.signals import KINDS
-from collector.store import devices
+from collector.store import assessments, devices
 from collector.web.headers import CONTENT_SECURITY_POLICY
 from collector.web.pages import environment
 from collector.web.presenters import FAILURES, MEASURED, summary_blocks
@@ -71,6 +73,7 @@ def test_a_laptop_that_never_reported_says_what_to_do(world: World, browse: Any)
 def test_an_empty_collector_says_what_to_do_next(path: str, world: World, browse: Any) -> None:
     page = words(browse("viewer").get(path))
     assert "No laptop has enrolled yet" in page and "farhand-collector token create" in page
+    assert "farhand-agent enrol --url http://collector.test --token TOKEN" in page
 
 
 def test_an_empty_queue_is_not_an_empty_collector(world: World, browse: Any) -> None:
@@ -225,3 +228,22 @@ def test_pages_have_landmarks_one_heading_and_a_label_for_every_field(world: Wor
                 continue
             name = re.search(r' id="([^"]+)"', field)
             assert name[1] in labelled if name else f'<label class="choice">{field}' in text
+
+
+def test_suppressed_and_lasting_findings_are_told_as_such(world: World, browse: Any) -> None:
+    laptop = world.farm_laptop()
+    with world.store.read() as connection:
+        judged = assessments.load(connection, laptop.device_id)
+    assert judged is not None
+    first, second, *_ = judged.findings
+    until = world.now + timedelta(days=3)
+    excused = msgspec.structs.replace(first, suppressed_by="help desk: ticket <4711>", suppressed_until=until)
+    lasting = msgspec.structs.replace(second, matching=False, reason=None, valid_until=until, confirmed=3, benign=1)
+    changed = msgspec.structs.replace(judged, findings=(lasting, excused))
+    world.write(lambda connection: assessments.save(connection, [changed]))
+    page = browse("viewer").get(f"/devices/{laptop.device_id}").text
+    scored, suppressed = page.split("Suppressed: shown, not scored")
+    assert "it does not match any more" in scored and "3 confirmed, 1 benign" in scored
+    assert "It does not match now; it matched" in scored
+    assert first.title not in scored and first.title in suppressed
+    assert "help desk: ticket &lt;4711&gt;" in suppressed and "Without this" not in suppressed

@@ -185,3 +185,14 @@ def test_sign_ins_are_audited(world: World, visitor: TestClient) -> None:
     by_link(visitor, world.link(world.user("ada", "admin")))
     entry = visitor.get("/api/v1/audit").json()["items"][0]
     assert (entry["actor"], entry["action"], entry["detail"]) == ("ada", "user.signed-in", "link")
+
+
+def test_of_two_who_use_a_link_at_the_same_moment_one_gets_in(world: World) -> None:
+    secret = world.link(world.user("ada", "analyst"))
+    with world.store.read() as connection:
+        found = users.find_credential(connection, "link", secret, world.now_ms)
+    assert found is not None
+    spent = [
+        world.write(lambda connection: users.spend(connection, found[0].credential_id, world.now_ms)) for _ in range(2)
+    ]
+    assert spent == [True, False]
