@@ -28,7 +28,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -110,6 +109,9 @@ class DelayLine:
         for process in reversed(self._started):
             self.stop(process)
         for process in self._first.values():
+            _signal(process, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(STOP_WITHIN_S)
             process.kill()
             process.communicate()
         if self._router is not None:
@@ -135,15 +137,11 @@ class DelayLine:
         return process
 
     def stop(self, process: subprocess.Popen[Any]) -> None:
-        """End a started program and what it started in its own process group."""
-        end = time.monotonic() + STOP_WITHIN_S
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-            while time.monotonic() < end:
-                process.poll()
-                os.killpg(process.pid, 0)  # raises once nothing of the group is left
-                time.sleep(0.01)
-            os.killpg(process.pid, signal.SIGKILL)
+        """End a started program and what it started in its process group."""
+        _signal(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_WITHIN_S)
+        _signal(process, signal.SIGKILL)
         process.wait()
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
@@ -199,17 +197,22 @@ class DelayLine:
     def _on(self, host: str, command: Sequence[str], folder: str | Path) -> list[str]:
         own = f"/proc/{self._first[host].pid}/ns"
         enter = ["nsenter", f"--net={self._namespace(host)}", f"--mount={own}/mnt", f"--pid={own}/pid_for_children"]
-        return [
-            "setpriv",
-            "--pdeathsig",
-            "KILL",
-            *enter,
-            "--",
-            "env",
-            "--chdir",
-            str(Path(folder).absolute()),
-            *command,
-        ]
+        # nsenter waits for the program, so it must outlive the signal that ends it.
+        patient = ["setpriv", "--pdeathsig", "KILL", "env", "--ignore-signal=TERM", *enter, "--"]
+        return [*patient, "env", "--default-signal=TERM", "--chdir", str(Path(folder).absolute()), *command]
+
+
+def _signal(process: subprocess.Popen[Any], number: signal.Signals) -> None:
+    """Send a signal to the program that nsenter waits for, which may lead a group of its own, and to the group."""
+    try:
+        inside = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        inside = []
+    for pid in map(int, inside):
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def _one_way_s(

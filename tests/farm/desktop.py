@@ -1,8 +1,8 @@
 """desktop: a laptop's screen with a real VNC server, and a person elsewhere who moves it.
 
-Every X server picks a free display number itself, so sessions run side by side (X sockets are files, which network
-namespaces share). Both screens need a window manager: without one there is no keyboard focus, and typing goes nowhere
-without an error.
+X sockets are files, which the hosts share, and an X server takes a display for free whose lock names a process of
+another host: so display numbers are drawn from many. Both screens need a window manager: without one there is no
+keyboard focus, and typing goes nowhere without an error.
 """
 
 from __future__ import annotations
@@ -68,13 +68,14 @@ def screen(line: DelayLine, host: str, home: Path, server: Sequence[str]) -> Ite
     reading, writing = os.pipe()
     with ExitStack() as stack:
         stack.callback(os.close, reading)
-        command = [*server, "-displayfd", str(writing), "-ac", "-nolisten", "tcp"]
+        name, *options = server
+        display = f":{random.SystemRandom().randrange(1000, 50000)}"
+        command = [name, display, *options, "-displayfd", str(writing), "-ac", "-nolisten", "tcp"]
         stack.enter_context(line.running(host, command, pass_fds=(writing,), **_quiet({"HOME": str(home)})))
         os.close(writing)
-        number = os.read(reading, 16).decode().strip()
-        if not number:
-            raise RuntimeError(f"{server[0]} did not start")
-        shown = Screen(display=f":{number}", home=home)
+        if not os.read(reading, 16):  # it writes the number once it is ready
+            raise RuntimeError(f"{name} did not start on {display}")
+        shown = Screen(display=display, home=home)
         stack.enter_context(line.running(host, ["fluxbox"], **_quiet(shown.environment)))
         shown.wait_for("get_num_desktops")  # only a window manager can tell
         yield shown
