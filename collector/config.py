@@ -12,7 +12,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from collector.policy import Known, Policy, unknown_names
+from collector.judgement.policy import Known, Policy, unknown_names
 from collector.strict import Document, Mistake, MistakesError, nearest
 
 T = TypeVar("T")

@@ -17,10 +17,10 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from .alerting import Nothing, Open, decide
-from .assess import Context, assess, context_digest
-from .engine import ReadyRule
 from .instants import from_ms, to_ms
+from .judgement.alerting import Nothing, Open, decide
+from .judgement.assess import Context, assess, context_digest
+from .judgement.engine import ReadyRule
 from .metrics import Metrics
 from .store import alerts, assessments
 from .store.views import load_views

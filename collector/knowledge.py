@@ -11,10 +11,10 @@ from agent.wire.settings import Settings, ToolEntry
 from agent.wire.signals import KINDS
 
 from . import catalogue, config, rulebook, zones
-from .assess import Context
 from .config import Config
-from .given import ToolInfo, Zones
-from .policy import Known, Policy
+from .judgement.assess import Context
+from .judgement.given import ToolInfo, Zones
+from .judgement.policy import Known, Policy
 from .strict import Mistake, MistakesError
 
 

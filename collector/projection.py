@@ -16,7 +16,7 @@ from agent.wire.report import Failure, Measurement, Report, WireError, decode_si
 from agent.wire.signals import KINDS, RemoteSession, RemoteSessions, Signal
 from agent.wire.signing import parse_sending
 
-from .view import Integrity, Newest, SessionTrack
+from .judgement.view import Integrity, Newest, SessionTrack
 
 SESSION_MEMORY = timedelta(days=7)
 

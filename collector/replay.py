@@ -21,9 +21,10 @@ from agent.wire.report import decode_report
 from agent.wire.signals import RemoteSessions
 from agent.wire.signing import SENDING_HEADER
 
-from .assess import Context, assess, context_digest
-from .findings import Assessment
 from .instants import from_ms, to_ms
+from .judgement.assess import Context, assess, context_digest
+from .judgement.findings import Assessment
+from .judgement.view import Band, DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
 from .knowledge import Knowledge
 from .projection import (
     SESSION_MEMORY,
@@ -39,7 +40,6 @@ from .projection import (
 from .store import alerts, schema
 from .store.database import StoreError
 from .store.views import AWAKE_DAYS, INCIDENT_DAYS, past_findings
-from .view import Band, DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
 
 MOST_DUE = 1000
 """Judgements between two reports; a device that is never heard again stops there."""

@@ -13,9 +13,9 @@ from typing import Any, Final, get_origin
 import msgspec
 
 from collector.config import open_document
-from collector.engine import UNARY, VERDICT, Facts, ReadyRule, make_ready, placeholders
-from collector.facts import FACTS, fact_types
-from collector.rule import Condition, Rule
+from collector.judgement.engine import UNARY, VERDICT, Facts, ReadyRule, make_ready, placeholders
+from collector.judgement.facts import FACTS, fact_types
+from collector.judgement.rule import Condition, Rule
 from collector.strict import Mistake, MistakesError, nearest
 
 FOLDER: Final = Path(__file__).parent / "rules"

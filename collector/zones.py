@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from collector.given import Zones
+from collector.judgement.given import Zones
 
 PLACELESS: Final = frozenset(
     {"CET", "CST6CDT", "EET", "EST", "EST5EDT", "HST", "MET", "MST", "MST7MDT", "PST8PDT", "WET"}

@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
-from collector.alerting import ClosedAlert, Disposition, Open, OpenAlert, Update
 from collector.instants import from_ms, maybe_from_ms
-from collector.risk import Counts
+from collector.judgement.alerting import ClosedAlert, Disposition, Open, OpenAlert, Update
+from collector.judgement.risk import Counts
 
 from . import schema
 

@@ -8,8 +8,8 @@ import msgspec
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 
-from collector.findings import Assessment
 from collector.instants import to_ms
+from collector.judgement.findings import Assessment
 
 from . import schema
 from .database import upsert

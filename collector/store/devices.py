@@ -10,7 +10,7 @@ from sqlalchemy import func, literal, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from collector.instants import from_ms, maybe_from_ms
-from collector.view import Newest
+from collector.judgement.view import Newest
 
 from . import schema
 from .views import newest_by_kind

@@ -16,9 +16,9 @@ from sqlalchemy.engine import Connection
 
 from agent.wire.signals import RemoteSessions
 from collector.instants import from_ms, to_ms
+from collector.judgement.view import SessionTrack
 from collector.projection import measured_at, read, track_sessions, unreadable
 from collector.streams import Advance, Incident, Stream, advance
-from collector.view import SessionTrack
 
 from . import schema
 from .rows import Arrival, Batch, incident_row, report_row, run_row, stream_of, stream_row, write

@@ -11,10 +11,10 @@ import msgspec
 from sqlalchemy import Select, func, select
 from sqlalchemy.engine import Connection, Row
 
-from collector.findings import Assessment
 from collector.instants import from_ms, maybe_from_ms
+from collector.judgement.findings import Assessment
+from collector.judgement.view import DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
 from collector.projection import SESSION_MEMORY, integrity, newest_of
-from collector.view import DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
 
 from . import schema
 

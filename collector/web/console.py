@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
 
-from collector.alerting import Disposition
-from collector.findings import Assessment
+from collector.judgement.alerting import Disposition
+from collector.judgement.findings import Assessment
 from collector.store import alerts, assessments, devices
 from collector.store.alerts import Alert
 from collector.store.devices import DeviceRow

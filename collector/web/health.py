@@ -8,7 +8,7 @@ from prometheus_client import generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from collector.address import address_class
+from collector.judgement.address import address_class
 
 from .errors import ApiError
 from .gate import Call, Entry

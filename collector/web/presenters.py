@@ -10,9 +10,9 @@ import msgspec
 
 from agent.wire.report import Failure
 from agent.wire.signals import KINDS
-from collector.findings import Assessment
+from collector.judgement.findings import Assessment
+from collector.judgement.view import Newest
 from collector.store.devices import RawSignal
-from collector.view import Newest
 
 PLACES: Final = {
     "claim": "Where it should be",

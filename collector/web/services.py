@@ -9,9 +9,9 @@ from datetime import datetime
 from starlette.requests import Request
 
 from collector.config import Config
-from collector.given import ToolInfo
 from collector.instants import to_ms
 from collector.judge import Judge
+from collector.judgement.given import ToolInfo
 from collector.metrics import Metrics
 from collector.store.store import Store
 

@@ -10,11 +10,11 @@ import msgspec
 from sqlalchemy.engine import Connection
 from starlette.responses import Response, StreamingResponse
 
-from collector.findings import Assessment, Coverage
-from collector.risk import Counts, learnt
+from collector.judgement.findings import Assessment, Coverage
+from collector.judgement.risk import Counts, learnt
+from collector.judgement.view import Band
 from collector.store import alerts, assessments, audit, devices
 from collector.store.devices import DeviceRow
-from collector.view import Band
 
 from .answers import Ordinal, Ranked, answer, limit_of, no_content, number_of, page, position_of
 from .errors import ApiError

@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
-from collector.alerting import Disposition
 from collector.instants import to_ms
+from collector.judgement.alerting import Disposition
 from collector.store import alerts, audit
 from collector.store.alerts import Alert, AlertError, Status
 

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from collector import quickstart
-from collector.findings import Assessment
+from collector.judgement.findings import Assessment
 from collector.quickstart import Site
 
 

@@ -11,11 +11,11 @@ import msgspec
 from agent.wire import signals
 from agent.wire.report import Failure
 from collector import rulebook
-from collector.assess import Context, seal
-from collector.engine import ReadyRule
-from collector.given import Given, ToolInfo, Zones
-from collector.policy import Policy
-from collector.view import DeviceView, Integrity, Newest, Presence, SessionTrack
+from collector.judgement.assess import Context, seal
+from collector.judgement.engine import ReadyRule
+from collector.judgement.given import Given, ToolInfo, Zones
+from collector.judgement.policy import Policy
+from collector.judgement.view import DeviceView, Integrity, Newest, Presence, SessionTrack
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DEVICE = "0190a8c0-0000-7000-8000-00000000000a"

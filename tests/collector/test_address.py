@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.address import address_class
+from collector.judgement.address import address_class
 
 
 @pytest.mark.parametrize(

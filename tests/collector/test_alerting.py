@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import msgspec
 
-from collector.alerting import ClosedAlert, Disposition, Nothing, Open, OpenAlert, Update, decide
-from collector.assess import assess
-from collector.findings import Assessment
-from collector.policy import Suppression
-from collector.risk import Counts
-from collector.view import Band, Integrity
+from collector.judgement.alerting import ClosedAlert, Disposition, Nothing, Open, OpenAlert, Update, decide
+from collector.judgement.assess import assess
+from collector.judgement.findings import Assessment
+from collector.judgement.policy import Suppression
+from collector.judgement.risk import Counts
+from collector.judgement.view import Band, Integrity
 from tests.collector import devices
 from tests.collector.devices import HOUR, NOW, context, tool, tools, track, view
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.assess import Context, assess, context_digest
-from collector.findings import Assessment, Finding
-from collector.policy import Policy, Suppression
-from collector.risk import Counts
-from collector.view import DeviceView, Integrity, PastFinding, Presence
+from collector.judgement.assess import Context, assess, context_digest
+from collector.judgement.findings import Assessment, Finding
+from collector.judgement.policy import Policy, Suppression
+from collector.judgement.risk import Counts
+from collector.judgement.view import DeviceView, Integrity, PastFinding, Presence
 from tests.collector import devices
 from tests.collector.devices import DEVICE, HOUR, NOW, POLICY, context, shipped_rules, tool, tools, track, view
 

@@ -10,7 +10,7 @@ import yaml
 
 from collector import config
 from collector.config import Config
-from collector.policy import Group, Known, Policy
+from collector.judgement.policy import Group, Known, Policy
 from collector.strict import MistakesError
 
 CONFIGS = Path(__file__).parents[2] / "configs"

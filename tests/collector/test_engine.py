@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.engine import Comparison, Group, Negation, Node, missing, prepare, show
-from collector.rule import Condition
+from collector.judgement.engine import Comparison, Group, Negation, Node, missing, prepare, show
+from collector.judgement.rule import Condition
 from tests.collector.devices import NOW
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from collector.policy import Group, Policy, Suppression
+from collector.judgement.policy import Group, Policy, Suppression
 from tests.collector.devices import DEVICE, HOUR, NOW
 
 EXCEPTION = Suppression(rule="a-rule", device=DEVICE, owner="help desk", reason="ticket 4711", until=NOW)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.risk import BAND_ORDER, Counts, band_of, learnt, next_band, score, weight
-from collector.view import Band
+from collector.judgement.risk import BAND_ORDER, Counts, band_of, learnt, next_band, score, weight
+from collector.judgement.view import Band
 
 weights = st.floats(min_value=0, max_value=1)
 weighted = st.lists(st.tuples(st.sampled_from(["path", "place", "session", "hand"]), weights), max_size=8)

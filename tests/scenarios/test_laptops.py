@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from collector import alerting
-from collector.assess import assess
-from collector.policy import Policy
-from collector.view import DeviceView, Integrity, Presence
+from collector.judgement import alerting
+from collector.judgement.assess import assess
+from collector.judgement.policy import Policy
+from collector.judgement.view import DeviceView, Integrity, Presence
 from tests.collector.devices import (
     HOUR,
     NOW,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collector.facts import clock, expected
-from collector.policy import Policy
+from collector.judgement.facts import clock, expected
+from collector.judgement.policy import Policy
 from tests.collector import devices
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agent.wire.report import Failure
-from collector.facts import integrity, probes
-from collector.policy import Group, Policy
-from collector.view import Integrity, Newest
+from collector.judgement.facts import integrity, probes
+from collector.judgement.policy import Group, Policy
+from collector.judgement.view import Integrity, Newest
 from tests.collector import devices
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from collector import facts, places
-from collector.engine import placeholders
-from collector.facts import FACTS, fact_types
+from collector.judgement import facts, places
+from collector.judgement.engine import placeholders
+from collector.judgement.facts import FACTS, fact_types
 from collector.rulebook import FOLDER
 from tests.collector import devices
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.facts import session
-from collector.facts.session import at_least_km
-from collector.policy import Policy
-from collector.view import SessionTrack
+from collector.judgement.facts import session
+from collector.judgement.facts.session import at_least_km
+from collector.judgement.policy import Policy
+from collector.judgement.view import SessionTrack
 from tests.collector import devices
 from tests.collector.devices import HOUR, NOW, track
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from collector.facts import silence
-from collector.view import Presence
+from collector.judgement.facts import silence
+from collector.judgement.view import Presence
 from tests.collector import devices
 from tests.collector.devices import HOUR, NOW
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collector.facts import tools
-from collector.policy import Policy
+from collector.judgement.facts import tools
+from collector.judgement.policy import Policy
 from tests.collector import devices
 from tests.collector.devices import tool
 

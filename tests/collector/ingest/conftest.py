@@ -19,15 +19,15 @@ from agent.wire.signals import Signal
 from collector import knowledge
 from collector.app import create_app, database_url
 from collector.config import Config
-from collector.findings import Assessment
 from collector.instants import to_ms
+from collector.judgement.findings import Assessment
+from collector.judgement.view import DeviceView
 from collector.knowledge import Knowledge
 from collector.store import alerts, assessments
 from collector.store.database import migrate, open_engine
 from collector.store.enrolment import create_token
 from collector.store.store import Store
 from collector.store.views import load_views
-from collector.view import DeviceView
 from tests.laptop import Laptop, Request
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from collector import rulebook
-from collector.engine import VERDICT, ReadyRule
-from collector.rule import Case
+from collector.judgement.engine import VERDICT, ReadyRule
+from collector.judgement.rule import Case
 from tests.collector.devices import shipped_rules
 
 CASES = [

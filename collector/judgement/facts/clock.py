@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from agent.wire import signals
-from collector.given import Given
+from collector.judgement.given import Given
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):

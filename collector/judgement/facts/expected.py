@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from collector.given import Given
+from collector.judgement.given import Given
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from collector.given import Given
+from collector.judgement.given import Given
 
 LOST: Final = frozenset({"denied", "timeout", "over_budget", "crashed"})
 """Failures behind which there is something to measure. `absent` and `unsupported` are answers."""

@@ -7,9 +7,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from collector.findings import Assessment, Finding
-from collector.risk import BAND_ORDER
-from collector.view import Band
+from collector.judgement.findings import Assessment, Finding
+from collector.judgement.risk import BAND_ORDER
+from collector.judgement.view import Band
 
 LEAST_BAND: Final[Band] = "low"
 LEAST_CAUSES: Final = 2

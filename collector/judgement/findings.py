@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from collector.engine import Reason, show
-from collector.rule import Cause, Family, Severity
-from collector.view import Band
+from collector.judgement.engine import Reason, show
+from collector.judgement.rule import Cause, Family, Severity
+from collector.judgement.view import Band
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from collector.rule import Condition, Rule, Verdict
+from collector.judgement.rule import Condition, Rule, Verdict
 
 Facts = Mapping[str, msgspec.Struct]
 """Facts by namespace."""

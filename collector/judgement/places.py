@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collector.engine import show
-from collector.facts.clock import Clock
-from collector.facts.expected import Expected
-from collector.facts.session import Session
-from collector.findings import Place
+from collector.judgement.engine import show
+from collector.judgement.facts.clock import Clock
+from collector.judgement.facts.expected import Expected
+from collector.judgement.facts.session import Session
+from collector.judgement.findings import Place
 
 
 def places(expected: Expected, clock: Clock, session: Session) -> tuple[Place, ...]:

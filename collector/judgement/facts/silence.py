@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from collector.given import Given
-from collector.view import Presence
+from collector.judgement.given import Given
+from collector.judgement.view import Presence
 
 HABIT_FACTOR: Final = 1.5
 """A silence is unusual from one and a half times the longest one of the last 30 days."""

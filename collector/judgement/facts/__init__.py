@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from collector.facts import clock, expected, integrity, probes, session, silence, tools
-from collector.given import Given
+from collector.judgement.facts import clock, expected, integrity, probes, session, silence, tools
+from collector.judgement.given import Given
 
 FACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Given], msgspec.Struct]]]] = {
     "expected": (expected.Expected, expected.derive),

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from collector.rule import Severity
-from collector.view import Band
+from collector.judgement.rule import Severity
+from collector.judgement.view import Band
 
 SEVERITY_WEIGHT: Final[dict[Severity, float]] = {
     "info": 0.05,

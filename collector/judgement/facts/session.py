@@ -14,9 +14,9 @@ from typing import Final
 import msgspec
 
 from agent.wire import signals
-from collector.address import address_class
-from collector.given import Given
-from collector.view import SessionTrack
+from collector.judgement.address import address_class
+from collector.judgement.given import Given
+from collector.judgement.view import SessionTrack
 
 KM_PER_MS: Final = 40
 FREE_MS: Final = 80

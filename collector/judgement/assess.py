@@ -9,16 +9,16 @@ from typing import Any
 
 import msgspec
 
-from collector import facts as fact_table
-from collector import risk
-from collector.engine import Facts, ReadyRule, Reason, missing, split
-from collector.facts.silence import due_at
-from collector.findings import Assessment, Coverage, Finding, UnknownRule
-from collector.given import Given, ToolInfo, Zones
-from collector.places import places
-from collector.policy import Policy, Suppression
-from collector.rule import Rule
-from collector.view import DeviceView, PastFinding
+from collector.judgement import facts as fact_table
+from collector.judgement import risk
+from collector.judgement.engine import Facts, ReadyRule, Reason, missing, split
+from collector.judgement.facts.silence import due_at
+from collector.judgement.findings import Assessment, Coverage, Finding, UnknownRule
+from collector.judgement.given import Given, ToolInfo, Zones
+from collector.judgement.places import places
+from collector.judgement.policy import Policy, Suppression
+from collector.judgement.rule import Rule
+from collector.judgement.view import DeviceView, PastFinding
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):

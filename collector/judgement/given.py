@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from collector.policy import Policy
-from collector.view import DeviceView
+from collector.judgement.policy import Policy
+from collector.judgement.view import DeviceView
 
 
 class ToolInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,87 @@
+"""Reports of every released format decode for ever, and today's sample is written as it always was.
+
+A golden file is never changed. A new format gets a new folder beside `v1`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from agent.wire import report as wire
+from agent.wire.signals import KINDS
+from collector.cli import run
+from tests.laptop import CLOCK, NO_SESSIONS, PLATFORM, POWER, Laptop, session, sessions, tools
+
+FOLDER = Path(__file__).resolve().parents[1] / "data" / "wire"
+GOLDENS = sorted(FOLDER.glob("v*/*.json"))
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+
+def sample(name: str) -> wire.Report:
+    """The report that a golden file holds, made with today's code."""
+    laptop = Laptop(
+        device_id="0190a8c0-0000-7000-8000-000000000001",
+        epoch="0190a8c0-0000-4000-8000-000000000002",
+        boot_id="0190a8c0-0000-4000-8000-000000000003",
+    )
+    fixed = {"report_id": "0190a8c0-0000-7000-8000-000000000004"}
+    if name == "everything":
+        through = session(peer="127.0.0.1", age_s=12.5)
+        return laptop.report(
+            NOON, PLATFORM, CLOCK, POWER, tools("tigervnc", "anydesk"), sessions(session(), through), **fixed
+        )
+    if name == "quiet":
+        return laptop.report(NOON, NO_SESSIONS, **fixed)
+    failed = tuple(
+        laptop.measured(kind, None, NOON, stable=wire.is_stable(kind), failure=failure)
+        for kind, failure in zip(KINDS, ("unsupported", "denied", "absent", "timeout", "crashed"), strict=True)
+    )
+    return laptop.report(NOON, extra=failed, occasion="stopping", **fixed)
+
+
+@pytest.mark.parametrize("path", GOLDENS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_a_released_report_decodes_for_ever(path: Path) -> None:
+    report = wire.decode_report(path.read_bytes())
+    for measurement in report.measurements:
+        if measurement.failure is None:
+            wire.decode_signal(measurement.kind, measurement.data)
+
+
+@pytest.mark.parametrize("name", ["everything", "quiet", "failures"])
+def test_todays_report_is_written_as_its_golden(name: str) -> None:
+    assert json.loads(wire.encode_report(sample(name))) == json.loads((FOLDER / "v1" / f"{name}.json").read_bytes())
+
+
+def test_there_is_a_golden_of_every_kind() -> None:
+    kinds = {each.kind for path in GOLDENS for each in wire.decode_report(path.read_bytes()).measurements}
+    assert kinds >= set(KINDS)
+
+
+def test_the_schema_is_whole_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert {"Report", "Measurement", "EnrolRequest", "Settings", "Catalogue", "RemoteSessions"} <= set(schema["$defs"])
+    text = json.dumps(schema)
+    for reference in set(re.findall(r'"#/\$defs/(\w+)"', text)):
+        assert reference in schema["$defs"]
+    assert schema["$defs"]["Report"]["additionalProperties"] is False
+
+
+def test_two_spellings_of_a_state_have_one_digest_and_two_states_have_two() -> None:
+    one = {"clock": "a" * 32, "power": "b" * 32}
+    assert wire.state_root(one) == wire.state_root(dict(reversed(one.items())))
+    assert wire.state_root(one) != wire.state_root(one | {"power": "c" * 32})
+    assert wire.state_root({}) != wire.state_root({"clock": "a" * 32})
+
+
+def test_a_failure_cannot_pose_as_data() -> None:
+    laptop = Laptop()
+    failed = laptop.measured("clock", None, NOON, stable=True, failure="denied")
+    posing = laptop.measured("clock", msgspec.json.encode("!denied"), NOON, stable=True)
+    assert failed.outcome != posing.outcome
