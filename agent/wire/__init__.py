@@ -1,2 +1,2 @@
-"""The wire format: plain data that both programs share. The collector may import this package and nothing else of the
+"""wire: plain data that both programs share. The collector may import this package and nothing else of the
 agent."""

@@ -1,7 +1,7 @@
 """settings: what the collector tells an agent, signed with its key and never rolled back.
 
 Settings say how often to measure and what to leave out. The catalogue says by which artefacts remote-access tools are
-known; the laptop compares, so its list of programs never leaves it. Neither holds a threshold or a rule.
+known; the laptop compares, so its list of programs never leaves it. Neither tells what is judged by them.
 """
 
 from __future__ import annotations
