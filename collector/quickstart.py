@@ -44,10 +44,14 @@ class QuickstartError(Exception):
 class Site:
     """A folder with a collector's and an agent's configuration and data."""
 
-    def __init__(self, folder: Path, port: int, interval_s: float) -> None:
+    def __init__(self, folder: Path, port: int, interval_s: float, public_port: int | None = None) -> None:
+        """
+        Args:
+            public_port: where laptops reach the collector, if something stands before it; None: at `port`.
+        """
         self.folder = folder.absolute()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.url = f"http://{HOST}:{port}"
+        self.url = f"http://{HOST}:{public_port or port}"
         self.collector_yaml = self.folder / "collector.yaml"
         self.agent_yaml = self.folder / "agent.yaml"
         self._write_once(
