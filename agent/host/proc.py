@@ -22,7 +22,8 @@ from agent.host import HostError, Process, Socket
 NAME_CHARACTERS: Final = 15
 """Linux keeps no more of a process's own name."""
 MAX_PROCESSES: Final = 20_000
-MAX_FILES_OF_A_PROCESS: Final = 20_000
+MAX_FILES: Final = 50_000
+"""Open files that are looked at in one search for the owners of sockets: some 100 ms of processor time."""
 MAX_TABLE_BYTES: Final = 8 * 1024 * 1024
 CHUNK_BYTES: Final = 65536
 INTERPRETERS: Final = ("python", "perl", "ruby", "node", "java", "bash", "dash", "sh", "wine")
@@ -162,14 +163,16 @@ def parse_endpoint(text: str) -> tuple[str, int]:
 
 
 def _holders(proc: str, pids: list[int], inodes: set[int]) -> dict[int, list[int]]:
-    """Which of the processes hold which of the sockets open, ascending."""
+    """Which of the processes hold which of the sockets open, ascending. Past MAX_FILES nothing more is found."""
     holders: dict[int, list[int]] = {}
+    left = MAX_FILES
     for pid in pids:
         folder = f"{proc}/{pid}/fd"
         try:
-            files = os.listdir(folder)[:MAX_FILES_OF_A_PROCESS]
+            files = os.listdir(folder)[:left]
         except OSError:
             continue  # it ended in the meantime, or is somebody else's
+        left -= len(files)
         for file in files:
             with contextlib.suppress(OSError):
                 target = os.readlink(f"{folder}/{file}")

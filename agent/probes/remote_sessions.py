@@ -2,14 +2,20 @@
 
 Supports: a live session whose other end is many milliseconds away puts the hand far from the machine. Where a tunnel
 brings the session, the tunnel's own connection shows the way to its relay.
-Evasion: a relay that ends the connection hides the distance behind it; a tunnel program that is not in the catalogue
-looks like a viewer on the laptop itself; a tool that dials out to its maker's relay, or shows the screen over UDP,
-accepts no connection and is not seen here (remote_tools sees it).
-Privacy: the tool, the other address, counters and round trips. Never content, never an account's name.
+A program that the catalogue does not know (a renamed tunnel) counts as one when it holds both a session's near end and
+a connection to elsewhere; it stays unnamed.
+Evasion: a relay that ends the connection hides the distance behind it; an unknown tunnel over UDP, or one in two
+processes, looks like a viewer on the laptop itself, as does any unknown one of another account where the agent is not
+root; a tool that dials out to its maker's relay, or shows the screen over UDP, accepts no connection and is not seen
+here (remote_tools sees it).
+Looks alike: a browser that opens a tool's own page on the laptop, a viewer that shows other machines at the same time.
+Privacy: the tool, the other address, counters and round trips. Never content, never an account's name, never the name
+of an unknown program.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -17,7 +23,7 @@ from agent.host import Host, Socket, TcpInfo
 from agent.matching import Found, find_running
 from agent.probe import Given, Probe, Unavailable, plain
 from agent.wire.settings import ToolEntry
-from agent.wire.signals import RemoteLogin, RemoteSession, RemoteSessions, Tunnel
+from agent.wire.signals import UNKNOWN_TUNNEL, RemoteLogin, RemoteSession, RemoteSessions, Tunnel
 
 MAX_SESSIONS: Final = 64
 MAX_LOGINS: Final = 64
@@ -64,17 +70,36 @@ class View:
             for process in found.processes:
                 self._tools.setdefault(process.pid, found.tool)
                 self._parents[process.pid] = process.parent_pid
+        sockets = host.tcp_sockets(self._tools) if self._tools else ()
+        self._sort(sockets)
+        if any(end.pid is None for end in self._near_ends()):
+            # Looking through the open files of every process is dear: only where a stranger holds such an end.
+            strangers = [one.pid for one in host.processes() if one.path is not None and one.pid not in self._tools]
+            owned = {_ends(one): one for one in host.tcp_sockets(strangers) if one.pid is not None}
+            self._sort(one if one.pid is not None else owned.get(_ends(one), one) for one in sockets)
+        carriers = {end.pid for end in self._near_ends()} - {None}
+        asked = [
+            one
+            for one in self._established.values()
+            if one.pid in self._tools or one.pid in carriers or self._tool_of(one) is not None
+        ]
+        self._figures = host.tcp_info(asked) if asked else {}
+
+    def _sort(self, sockets: Iterable[Socket]) -> None:
         self._doors: dict[int, list[Socket]] = {}
         self._established: dict[tuple[str, int, str, int], Socket] = {}
         self._held: dict[int | None, list[Socket]] = {}
-        for one in host.tcp_sockets(self._tools) if self._tools else ():
+        for one in sockets:
             if one.state == "listen":
                 self._doors.setdefault(one.local_port, []).append(one)
             else:
-                self._established[one.local_address, one.local_port, one.peer_address, one.peer_port] = one
+                self._established[_ends(one)] = one
                 self._held.setdefault(one.pid, []).append(one)
-        asked = [one for one in self._established.values() if one.pid is not None or self._tool_of(one) is not None]
-        self._figures = host.tcp_info(asked) if asked else {}
+
+    def _near_ends(self) -> list[Socket]:
+        """The other ends, within this machine, of connections that came in to a tool."""
+        ends = (self.other_end(one) for one, _ in self.accepted())
+        return [end for end in ends if end is not None]
 
     def accepted(self) -> list[tuple[Socket, ToolEntry]]:
         """Connections that came in to a tool of a role that is controlled from elsewhere."""
@@ -102,15 +127,23 @@ class View:
 
     def tunnel(self, end: Socket) -> Tunnel | None:
         """The tunnel that holds this end of a connection within the machine; None where another program does."""
-        tool = self._tools.get(end.pid) if end.pid is not None else None
-        if end.pid is None or tool is None or tool.role not in CARRIES:
+        if end.pid is None:
             return None
-        outside = self._outside(end.pid) or self._outside(self._parents[end.pid], tool)
+        tool = self._tools.get(end.pid)
+        if tool is None:
+            outside = self._outside(end.pid)
+            return self._leading(UNKNOWN_TUNNEL, outside) if outside is not None else None
+        if tool.role not in CARRIES:
+            return None
+        return self._leading(tool.id, self._outside(end.pid) or self._outside(self._parents[end.pid], tool))
+
+    def _leading(self, tool_id: str, outside: Socket | None) -> Tunnel:
+        """A tunnel that holds this connection to elsewhere, as far as it was found."""
         if outside is None:
-            return Tunnel(tool=tool.id)
+            return Tunnel(tool=tool_id)
         info = self.figures(outside)
         return Tunnel(
-            tool=tool.id,
+            tool=tool_id,
             peer_address=outside.peer_address,
             peer_port=outside.peer_port,
             min_rtt_ms=info.min_rtt_ms if info else None,
@@ -132,6 +165,10 @@ class View:
             return None
         outside = [one for one in self._held.get(pid, ()) if not one.is_loopback and self.other_end(one) is None]
         return max(outside, key=lambda one: (_traffic(self.figures(one)), one.peer_port), default=None)
+
+
+def _ends(one: Socket) -> tuple[str, int, str, int]:
+    return one.local_address, one.local_port, one.peer_address, one.peer_port
 
 
 def _session(host: Host, view: View, one: Socket, tool: ToolEntry) -> RemoteSession | None:

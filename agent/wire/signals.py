@@ -119,11 +119,16 @@ class RemoteTools(Signal, frozen=True, kw_only=True):
     """What was found, sorted by tool id."""
 
 
+UNKNOWN_TUNNEL = "unknown"
+"""Name of every tunnel program that the catalogue does not list: the program's own name does not leave the laptop."""
+
+
 class Tunnel(msgspec.Struct, frozen=True, kw_only=True):
     """The program that carried a session to this laptop's loopback address, and where it is connected to."""
 
     tool: str
-    """Catalogue id of the tunnel program, such as openssh or cloudflared."""
+    """Catalogue id of the tunnel program, such as openssh or cloudflared; "unknown" for a program that the catalogue
+    does not list, but that holds both the session's near end and a connection to elsewhere."""
     peer_address: str | None = None
     """Address of the far end of the tunnel's own connection; None where it was not found."""
     peer_port: Port | None = None
@@ -154,7 +159,7 @@ class RemoteSession(msgspec.Struct, frozen=True, kw_only=True):
     rtt_ms: NonNegative | None = None
     """Smoothed round trip of this connection."""
     tunnel: Tunnel | None = None
-    """Set when the other end is a tunnel program on this laptop."""
+    """Set when the other end is a program on this laptop that carries the session from elsewhere."""
 
 
 class RemoteLogin(msgspec.Struct, frozen=True, kw_only=True):

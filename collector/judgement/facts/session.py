@@ -55,7 +55,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     tunnelled: int | None = None
     """How many of the control sessions came from the laptop's own loopback address: something local carried them."""
     tunnel_tool: str | None = None
-    """Name of the program that carried the latest of them; "a local program" where it was not found."""
+    """Name of the program that carried the latest of them; "a local program" where no tool of the catalogue did."""
     tunnel_peer: str | None = None
     """Address of the tunnel's far end; unknown where it was not found."""
     tunnel_min_rtt_ms: float | None = None
@@ -135,4 +135,6 @@ def _latest(track: SessionTrack) -> tuple[datetime, str, int]:
 
 
 def _carrier_name(given: Given, track: SessionTrack) -> str:
-    return given.tool(track.tunnel_tool).name if track.tunnel_tool else "a local program"
+    if track.tunnel_tool is None or track.tunnel_tool == signals.UNKNOWN_TUNNEL:
+        return "a local program"
+    return given.tool(track.tunnel_tool).name

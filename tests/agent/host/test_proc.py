@@ -117,6 +117,18 @@ def test_a_shared_socket_belongs_to_the_first_listener_and_to_the_newest_server(
     assert [one.pid for one in read_sockets(str(tmp_path), [])] == [None, None]
 
 
+def test_a_search_for_owners_ends_after_so_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "tcp").write_text(TABLE)
+    for pid, files in ((10, ["pipe:[1]"] * 30), (11, ["socket:[9001]"])):
+        (tmp_path / str(pid) / "fd").mkdir(parents=True)
+        for number, target in enumerate(files):
+            (tmp_path / str(pid) / "fd" / str(number)).symlink_to(target)
+    assert [one.pid for one in read_sockets(str(tmp_path), [10, 11])] == [11, None]
+    monkeypatch.setattr(proc, "MAX_FILES", 30)
+    assert [one.pid for one in read_sockets(str(tmp_path), [10, 11])] == [None, None]
+
+
 def test_half_a_table_is_not_taken_for_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "tcp").write_text(TABLE)

@@ -166,6 +166,64 @@ def test_a_viewer_on_the_laptop_itself_is_no_session() -> None:
     assert look(host).sessions == ()
 
 
+def carried_by(path: str, *sockets: Socket, pid: int = 20, parent: int = 1) -> FakeHost:
+    """A laptop whose VNC server is looked at, over loopback, by a program that also holds these sockets."""
+    held: dict[Socket, TcpInfo | None] = {
+        listening(5900, 10, "127.0.0.1"): None,
+        connection("127.0.0.1:5900", "127.0.0.1:51000", 10): figures(0.02),
+        connection("127.0.0.1:51000", "127.0.0.1:5900", pid): figures(0.02),
+    }
+    programs = [program(10, "/usr/bin/x11vnc"), program(pid, path, parent=parent), program(40, "/usr/bin/firefox")]
+    return laptop(programs, held | {one: figures(24.1, sent=500_000) for one in sockets})
+
+
+def test_a_renamed_tunnel_is_known_by_its_connection_to_elsewhere_and_not_named() -> None:
+    host = carried_by(
+        "/home/user/.cache/updater",
+        connection(f"{LAPTOP}:42000", f"{RELAY}:443", 20),
+        connection(f"{LAPTOP}:42002", "192.0.2.80:443", 40),
+    )
+    (session,) = look(host).sessions
+    assert (session.tool, session.peer_address) == ("x11vnc", "127.0.0.1")
+    assert session.tunnel == Tunnel(tool="unknown", peer_address=RELAY, peer_port=443, min_rtt_ms=24.1)
+    assert b"updater" not in bytes(encode_signal(look(host)))
+
+
+@pytest.mark.parametrize(
+    "sockets",
+    [
+        (),
+        (connection("127.0.0.1:51002", "127.0.0.1:6010", 20),),
+        (listening(8080, 20),),
+        (connection(f"{LAPTOP}:42002", "192.0.2.80:443", 40),),
+    ],
+    ids=["nothing else", "a display on the laptop", "a door that nobody came through", "somebody else's connection"],
+)
+def test_a_viewer_without_a_connection_to_elsewhere_is_no_tunnel(sockets: tuple[Socket, ...]) -> None:
+    assert look(carried_by("/usr/bin/remmina", *sockets)).sessions == ()
+
+
+def test_a_stranger_into_which_the_agent_may_not_look_is_taken_for_a_viewer() -> None:
+    host = carried_by("/usr/bin/remmina", connection(f"{LAPTOP}:42000", f"{RELAY}:443", 20))
+    closed = [Process(pid=20, name="updater", path=None), program(10, "/usr/bin/x11vnc")]
+    sockets = host.tcp_sockets([10, 20])
+    assert look(FakeHost(processes=closed, sockets=sockets)).sessions == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "times"), [("/usr/bin/ssh", 1), ("/home/user/.cache/updater", 2)], ids=["a tool", "a stranger"]
+)
+def test_every_process_is_looked_into_only_where_a_stranger_holds_the_near_end(
+    path: str, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = carried_by(path, connection(f"{LAPTOP}:42000", f"{RELAY}:443", 20))
+    asked: list[set[int]] = []
+    look_up = host.tcp_sockets
+    monkeypatch.setattr(host, "tcp_sockets", lambda owners: asked.append(set(owners)) or look_up(asked[-1]))
+    look(host)
+    assert asked[1:] == [{20, 40}][: times - 1]
+
+
 def test_a_developer_who_logs_in_elsewhere_is_not_controlled() -> None:
     host = laptop(
         [program(5, "/usr/sbin/sshd"), program(20, "/usr/bin/ssh"), program(40, "/usr/bin/firefox")],

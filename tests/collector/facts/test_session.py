@@ -88,8 +88,9 @@ def test_a_session_from_loopback_names_its_tunnel_and_where_that_ends() -> None:
     assert facts.public_peer == ""
 
 
-def test_a_loopback_session_whose_carrier_was_not_found_still_counts() -> None:
-    facts = derive(track(peer_address="::1", min_rtt_ms=0.02))
+@pytest.mark.parametrize("carrier", [None, "unknown"])
+def test_a_loopback_session_whose_carrier_is_no_tool_still_counts(carrier: str | None) -> None:
+    facts = derive(track(peer_address="::1", min_rtt_ms=0.02, tunnel_tool=carrier))
     assert (facts.tunnelled, facts.tunnel_tool, facts.tunnel_min_rtt_ms) == (1, "a local program", None)
 
 
