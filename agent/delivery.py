@@ -24,7 +24,6 @@ MAX_S: Final = 20.0
 FIRST_BACKOFF_S: Final = 30.0
 LONGEST_BACKOFF_S: Final = 3600.0
 _UNKNOWN_KEY: Final = problem_type("unknown-key")
-_OVERLOADED: Final = frozenset({429, 503})
 
 _log = logging.getLogger(__name__)
 
@@ -69,10 +68,7 @@ class Delivery:
             try:
                 self._settle(position, report, self._send(body, self._dropped(report)))
             except UplinkError as error:
-                self._back_off(str(error), None)
-                return
-            except _LeaveAloneError as wait:
-                self._back_off(str(wait), wait.seconds)
+                self._back_off(str(error), error.retry_after_s)
                 return
 
     def _dropped(self, report: Report) -> int:
@@ -100,8 +96,6 @@ class Delivery:
             _log.warning("the collector has another report %d of this epoch: the state was set back", report.sequence)
             if self._persist(position, lambda: self._after_conflict(position)):
                 self.spool.delivered(position)
-        elif reply.status in _OVERLOADED:
-            raise _LeaveAloneError(f"{reply.status} {reply.detail}", reply.retry_after_s)
         else:
             answer = self.answer = reply.read(ReportAnswer, 202)
             confirmed = _confirmed(state.confirmed, report, answer, ours=report.state_epoch == state.epoch)
@@ -144,14 +138,6 @@ class Delivery:
             self.memory.update(backoff=pause)
         except OSError as error:
             _log.error("state: %s", error)
-
-
-class _LeaveAloneError(Exception):
-    """The collector is overloaded, and may have said for how long."""
-
-    def __init__(self, what: str, seconds: float | None) -> None:
-        super().__init__(what)
-        self.seconds = seconds
 
 
 def _confirmed(confirmed: dict[str, str], report: Report, answer: ReportAnswer, *, ours: bool) -> dict[str, str]:

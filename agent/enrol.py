@@ -135,7 +135,7 @@ def _checked(answer: EnrolAnswer, identity: Identity, link: CollectorConfig) -> 
     try:
         receipt = msgspec.json.decode(open_document(answer.receipt, RECEIPT_PURPOSE, enrolment.pinned), type=Receipt)
         settings.verify(_orders_of(answer), enrolment.pinned)
-    except (SignatureError, settings.RefusedError, msgspec.DecodeError, ValueError) as error:
+    except (SignatureError, settings.RefusedError, msgspec.DecodeError, RecursionError, ValueError) as error:
         raise UplinkError(f"the answer to the enrolment does not hold together: {error}") from error
     if (receipt.key_id, answer.key_id, receipt.device_id) != (identity.key_id, identity.key_id, answer.device_id):
         raise UplinkError("the answer to the enrolment is about another key or device")

@@ -49,7 +49,7 @@ def verify(answer: SettingsAnswer, collector_key: bytes) -> Orders:
                 open_document(answer.catalogue, CATALOGUE_PURPOSE, collector_key), type=Catalogue
             ),
         )
-    except (SignatureError, msgspec.DecodeError) as error:
+    except (SignatureError, msgspec.DecodeError, RecursionError) as error:
         raise RefusedError(f"settings: {error}") from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 import threading
 import time
 import zlib
@@ -85,13 +86,22 @@ class Request(BaseHTTPRequestHandler):
 
 
 class FakeCollector(ThreadingHTTPServer):
-    """Answers what `script` holds first, then as a collector does."""
+    """Answers what `script` holds first, then as a collector does.
+
+    Args:
+        tls: speak https, as localhost, with this certificate.
+    """
 
     daemon_threads = True
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Request)
-        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.authority = f"127.0.0.1:{self.server_port}"
+        self.url = f"http://{self.authority}"
+        if tls is not None:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
+            self.authority = f"localhost:{self.server_port}"
+            self.url = f"https://{self.authority}"
         self.script: list[Handler] = []
         self.orders: SettingsAnswer = orders()
         self.tokens = {"good"}
@@ -151,7 +161,7 @@ class FakeCollector(ThreadingHTTPServer):
         values = {name.lower(): value for name, value in request.headers.items()}
         values |= {
             "@method": request.command,
-            "@authority": f"127.0.0.1:{self.server_port}",
+            "@authority": self.authority,
             "@path": request.path,
         }
         base = signature_base(values, components, given.parameters)

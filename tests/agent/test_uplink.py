@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from nacl.signing import SigningKey
 
@@ -78,6 +80,76 @@ def test_a_server_that_says_nothing_costs_a_bounded_time(collector: FakeCollecto
     assert time.monotonic() - started < 0.9
 
 
+def test_an_answer_that_comes_byte_by_byte_costs_a_bounded_time(collector: FakeCollector) -> None:
+    fed_up = threading.Event()
+
+    def drip(request: Request) -> None:
+        request.wfile.write(b"HTTP/1.1 202 Accepted\r\n")
+        while not fed_up.wait(0.05):
+            request.wfile.write(b"x: y\r\n")
+
+    collector.script = [drip]
+    uplink = Uplink(address=Address.parse(collector.url), identity=ME, host=FakeHost(), read_s=5.0, whole_s=0.4)
+    started = time.monotonic()
+    try:
+        with pytest.raises(UplinkError, match=r"no whole answer in 0\.4 s"):
+            uplink.post(REPORTS_PATH, b"")
+        assert time.monotonic() - started < 2.0
+    finally:
+        fed_up.set()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 202 Accepted\r\n" + b"x: y\r\n" * 1000 + b"\r\n",
+        b"HTTP/1.1 202 Accepted\r\nx: " + b"y" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 99999999999 \xff\r\n\r\n",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"",
+    ],
+)
+def test_whatever_bytes_come_back_an_ordinary_error_comes_of_them(
+    collector: FakeCollector, uplink: Uplink, answer: bytes
+) -> None:
+    def say(request: Request) -> None:
+        request.wfile.write(answer)
+        request.close_connection = True
+
+    collector.script = [say]
+    with pytest.raises(UplinkError):
+        uplink.post(REPORTS_PATH, b"").read(ReportAnswer, 202)
+
+
+def test_json_that_is_nested_without_end_is_no_answer(collector: FakeCollector, uplink: Uplink) -> None:
+    deep = b'{"status":"stored","more":' + b"[" * 60_000
+    collector.script = [
+        lambda request: request.say(202, deep),
+        lambda request: request.say(500, deep, "application/problem+json"),
+    ]
+    with pytest.raises(UplinkError, match="not what a collector says"):
+        uplink.post(REPORTS_PATH, b"").read(ReportAnswer, 202)
+    with pytest.raises(UplinkError, match="problem is not readable"):
+        uplink.post(REPORTS_PATH, b"")
+
+
+def test_a_strangers_words_do_nothing_to_log_and_terminal(collector: FakeCollector, uplink: Uplink) -> None:
+    document = msgspec.json.encode(
+        {"type": "x", "title": "t", "status": 500, "detail": "\x1b[2J\nroot: ok" + "z" * 999}
+    )
+    collector.script = [
+        lambda request: request.say(500, document, "application/problem+json"),
+        lambda request: request.say(200, b"", "text/\x1b[2Jhtml"),
+    ]
+    detail = uplink.post(REPORTS_PATH, b"").detail
+    assert detail.startswith(r"\x1b[2J\nroot: ok")
+    assert len(detail) < 320
+    with pytest.raises(UplinkError, match=r"got text/\\x1b\[2jhtml"):
+        uplink.post(REPORTS_PATH, b"")
+
+
 def test_a_server_that_is_not_there_is_an_ordinary_error(collector: FakeCollector) -> None:
     collector.server_close()
     uplink = Uplink(address=Address.parse(collector.url), identity=ME, host=FakeHost())
@@ -90,6 +162,27 @@ def test_a_problem_and_its_wait_are_read(collector: FakeCollector, uplink: Uplin
     collector.script = [lambda request: request.refuse("too-many-requests", 429, Retry_After="7")]
     reply = uplink.post(REPORTS_PATH, b"")
     assert (reply.status, reply.problem, reply.retry_after_s) == (429, "urn:farhand:problem:too-many-requests", 7.0)
+    with pytest.raises(UplinkError) as refused:
+        reply.read(ReportAnswer, 202)
+    assert refused.value.retry_after_s == 7.0
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "wait_s"),
+    [
+        (503, "0", 0.0),
+        (503, "-1", None),
+        (503, "1e9", None),
+        (503, "9" * 400, float("inf")),
+        (503, "Wed, 21 Oct 2026 07:28:00 GMT", None),
+        (500, "7", None),
+    ],
+)
+def test_only_an_overloaded_collector_names_a_wait_and_only_in_seconds(
+    collector: FakeCollector, uplink: Uplink, status: int, words: str, wait_s: float | None
+) -> None:
+    collector.script = [lambda request: request.refuse("unavailable", status, Retry_After=words)]
+    assert uplink.post(REPORTS_PATH, b"").retry_after_s == wait_s
 
 
 def test_credentials_and_certificates_are_not_taken_from_the_environment(
@@ -137,6 +230,7 @@ def test_an_address_is_signed_in_its_normal_form(url: str, authority: str) -> No
         "https://farhand.example.com/?a=b",
         "https://farhand.example.com:port",
         "https://",
+        "https://münchen.example",
     ],
 )
 def test_an_address_that_would_not_be_safe_is_refused(url: str) -> None:
