@@ -145,6 +145,7 @@ def _tools(config: Config, folder: Folder) -> Tools:
 def _run(options: argparse.Namespace) -> int:
     """Check what can be checked, then become the small parent."""
     from agent.disk import AGENT_LOCK
+    from agent.parent import interpreter
 
     config = _config(options)
     lock = _folder(config).lock(AGENT_LOCK)
@@ -152,12 +153,14 @@ def _run(options: argparse.Namespace) -> int:
     given = ["--state-dir", config.state_dir]
     if hasattr(options, "config"):
         given += ["--config", str(options.config)]
-    os.execv(sys.executable, [sys.executable, "-m", "agent.parent", str(lock), *given])
+    # Only a checkout that was started as `python -m agent` is found by way of the current folder.
+    from_here = Path(sys.path[0]).resolve() == Path(agent.__file__).resolve().parents[1]
+    command = [*interpreter(safe_path=not from_here), "-m", "agent.parent", str(lock), *given]
+    os.execv(sys.executable, command)
 
 
 def _cycle(options: argparse.Namespace) -> int:
     """One cycle, bounded in every way, as the parent's worker or by hand."""
-    import resource
     import signal
 
     from agent.cycle import run_cycle
@@ -166,9 +169,10 @@ def _cycle(options: argparse.Namespace) -> int:
 
     if options.reply_fd is not None:
         os.set_inheritable(options.reply_fd, False)
+        # Service managers tell every process to stop at once; the parent gives this one the time to end its cycle.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.nice(WORKER_NICE)
-    resource.setrlimit(resource.RLIMIT_CPU, (WORKER_CPU_S, WORKER_CPU_S))
-    resource.setrlimit(resource.RLIMIT_AS, (WORKER_MEMORY_BYTES, WORKER_MEMORY_BYTES))
+    _set_limits()
     # The parent kills a worker that hangs; this one is for a worker that lost its parent.
     signal.alarm(int(CYCLE_S))
     config = _config(options)
@@ -178,6 +182,21 @@ def _cycle(options: argparse.Namespace) -> int:
     if options.reply_fd is not None:
         os.write(options.reply_fd, f"{delay_s:.3f}\n".encode())
     return OK
+
+
+def _set_limits() -> None:
+    """Bound what this process may use. A hard limit that is lower already stays."""
+    import resource
+
+    # No core file: it would hold the key.
+    for what, most in (
+        (resource.RLIMIT_CPU, WORKER_CPU_S),
+        (resource.RLIMIT_AS, WORKER_MEMORY_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (least, least))
 
 
 def _enrol(options: argparse.Namespace) -> int:

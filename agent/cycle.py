@@ -30,7 +30,10 @@ from agent.wire.report import Occasion
 from agent.wire.settings import SettingsAnswer
 
 UNENROLLED_S: Final = 60.0
-"""How long an agent waits before it looks again for a way to enrol."""
+"""How long an agent waits at least before it looks again for a way to enrol."""
+LONGEST_UNENROLLED_S: Final = 3600.0
+CATCH_UP_S: Final = 60.0
+"""How soon the next cycle is due while the collector takes what piled up, such as after weeks without a network."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,10 +64,11 @@ def run_cycle(tools: Tools, occasion: Occasion) -> float:
     """
     me = _identity(tools)
     enrolment = enrol.load(tools.disk) if me is not None else None
-    if enrolment is None and occasion != "stopping":
-        me, enrolment = _enrol(tools, me)
     if me is None or enrolment is None:
-        return UNENROLLED_S
+        enrolled = _enrol(tools, me) if occasion != "stopping" else UNENROLLED_S
+        if isinstance(enrolled, float):
+            return enrolled
+        me, enrolment = enrolled
     _erase_token(tools.config)
     orders = _orders(tools.disk, enrolment)
     spool = Spool.of(tools.disk, tools.config.spool)
@@ -79,6 +83,7 @@ def run_cycle(tools: Tools, occasion: Occasion) -> float:
         spool=spool,
         occasion=occasion,
     )
+    settled = memory.state.settled
     try:
         uplink = tools.connect(me, enrolment)
     except UplinkError as error:
@@ -88,7 +93,11 @@ def run_cycle(tools: Tools, occasion: Occasion) -> float:
             orders = _deliver(tools, me, enrolment, orders, spool, memory, uplink)
         finally:
             uplink.close()
-    return orders.settings.interval_s
+    interval_s = orders.settings.interval_s
+    if memory.state.settled == settled or not spool.waiting():
+        return interval_s
+    backoff = memory.state.backoff
+    return min(interval_s, max(CATCH_UP_S, backoff.left_s(tools.host) if backoff is not None else 0.0))
 
 
 def _identity(tools: Tools) -> Identity | None:
@@ -108,12 +117,12 @@ def _identity(tools: Tools) -> Identity | None:
     return None
 
 
-def _enrol(tools: Tools, me: Identity | None) -> tuple[Identity | None, Enrolment | None]:
-    """Enrol with the configured token file, where there is one."""
+def _enrol(tools: Tools, me: Identity | None) -> tuple[Identity, Enrolment] | float:
+    """Enrol with the configured token file, where there is one; else the seconds after which to look again."""
     token_file = Path(tools.config.token_file) if tools.config.token_file is not None else None
     if token_file is None or not token_file.exists():
-        _log.warning("not enrolled; run: farhand-agent enrol --url URL --token TOKEN")
-        return me, None
+        _log.warning("not enrolled; run: farhand-agent enrol --url URL --token-file FILE")
+        return UNENROLLED_S
     try:
         token = token_file.read_text(encoding="ascii").strip()
         me = me or identity.draw(tools.disk, tools.host.machine_binding())
@@ -122,9 +131,12 @@ def _enrol(tools: Tools, me: Identity | None) -> tuple[Identity | None, Enrolmen
             enrolment = enrol.enrol(tools.disk, tools.host, uplink, me, tools.config.collector, token)
         finally:
             uplink.close()
-    except (OSError, UnicodeDecodeError, HostError, UplinkError) as error:
+    except UplinkError as error:
         _log.error("enrolment: %s", error)
-        return me, None
+        return min(max(UNENROLLED_S, error.retry_after_s or 0.0), LONGEST_UNENROLLED_S)
+    except (OSError, UnicodeDecodeError, HostError) as error:
+        _log.error("enrolment: %s", error)
+        return UNENROLLED_S
     _log.info("enrolled as device %s", enrolment.device_id)
     return me, enrolment
 

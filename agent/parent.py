@@ -20,6 +20,8 @@ LAST_WORDS_S = 5.0
 DEFAULT_DELAY_S = 300.0
 SHORTEST_DELAY_S = 1.0
 LONGEST_DELAY_S = 86400.0
+NAP_S = 30.0
+"""The longest sleep at once: that the laptop itself slept, and a cycle is overdue, is only seen between two."""
 JITTER = 0.1
 
 
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> int:
     while True:
         reply = _cycle(options, occasion, CYCLE_S, stop)
         delay_s = _delay_of(reply, delay_s)
-        if _readable([stop], _jittered(delay_s, os.urandom(1)[0] / 255)):
+        if _told_to_stop(stop, _jittered(delay_s, os.urandom(1)[0] / 255)):
             break
         occasion = "scheduled"
     _cycle(options, "stopping", LAST_WORDS_S, None)
@@ -58,10 +60,17 @@ def _cycle(options: list[str], occasion: str, deadline_s: float, stop: int | Non
     """Run one worker to its end and return what it said; kill it at its deadline, or soon after a stop."""
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
-    command = [sys.executable, "-m", "agent", *options, "cycle", "--occasion", occasion, "--reply-fd", str(writer)]
-    # A group of its own: Ctrl-C in a terminal is for the parent, and a kill takes the worker's helpers along.
-    worker = os.posix_spawn(sys.executable, command, os.environ, setpgroup=0)
-    os.close(writer)
+    command = [*interpreter(safe_path=sys.flags.safe_path), "-m", "agent", *options]
+    command += ["cycle", "--occasion", occasion, "--reply-fd", str(writer)]
+    try:
+        # A group of its own: Ctrl-C in a terminal is for the parent, and a kill takes the worker's helpers along.
+        worker = os.posix_spawn(sys.executable, command, os.environ, setpgroup=0)
+    except OSError as error:  # no room for a process, or the interpreter is just being replaced: one cycle is lost
+        sys.stderr.write(f"farhand-agent: no worker: {error}\n")
+        os.close(reader)
+        return b""
+    finally:
+        os.close(writer)
     give_up_at = time.monotonic() + deadline_s
     said = b""
     while True:
@@ -79,6 +88,25 @@ def _cycle(options: list[str], occasion: str, deadline_s: float, stop: int | Non
     os.close(reader)
     os.waitpid(worker, 0)
     return said
+
+
+def interpreter(*, safe_path: bool) -> list[str]:
+    """This interpreter; with a safe path it imports nothing out of the current folder, where anybody may put a file."""
+    return [sys.executable, "-P"] if safe_path else [sys.executable]
+
+
+def _told_to_stop(stop: int, delay_s: float) -> bool:
+    """Wait; True as soon as the agent is told to stop. Time that the laptop sleeps counts."""
+    due_at_s = _uptime_s() + delay_s
+    while (left_s := due_at_s - _uptime_s()) > 0:
+        if _readable([stop], min(left_s, NAP_S)):
+            return True
+    return bool(_readable([stop], 0.0))
+
+
+def _uptime_s() -> float:
+    """Seconds since boot, sleep included."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _readable(descriptors: list[int], wait_s: float) -> list[int]:

@@ -143,14 +143,19 @@ class FakeCollector(ThreadingHTTPServer):
             self.requests.append(f"{request.command} {request.path}")
             if self.script:
                 self.script.pop(0)(request)
-            elif request.path == "/agent/v1/enrol":
-                self._enrol(request)
-            elif self._signer(request, REPORT_COMPONENTS if request.command == "POST" else FETCH_COMPONENTS) is None:
-                request.refuse("unknown-key", 401)
-            elif request.path == "/agent/v1/reports":
-                self._report(request)
             else:
-                request.say(200, msgspec.json.encode(self.orders))
+                self.answer(request)
+
+    def answer(self, request: Request) -> None:
+        """Answer as a collector does."""
+        if request.path == "/agent/v1/enrol":
+            self._enrol(request)
+        elif self._signer(request, REPORT_COMPONENTS if request.command == "POST" else FETCH_COMPONENTS) is None:
+            request.refuse("unknown-key", 401)
+        elif request.path == "/agent/v1/reports":
+            self._report(request)
+        else:
+            request.say(200, msgspec.json.encode(self.orders))
 
     def _signer(self, request: Request, components: tuple[str, ...], public_key: bytes | None = None) -> str | None:
         """Key id of a rightly signed request; None for an unknown key. A wrong signature is noted."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.config import CollectorConfig, Config, SpoolConfig
-from agent.cycle import UNENROLLED_S, Tools, run_cycle
+from agent.cycle import CATCH_UP_S, UNENROLLED_S, Tools, run_cycle
 from agent.disk import Folder
 from agent.spool import Spool, unpack
 from agent.state import Memory, State
@@ -320,6 +320,17 @@ def test_a_lost_answer_to_the_enrolment_burns_nothing(collector: FakeCollector, 
     assert len(collector.reports) == 1
 
 
+@pytest.mark.parametrize(("asked", "waits_s"), [("7", UNENROLLED_S), ("600", 600.0), ("999999999", 3600.0)])
+def test_an_enrolment_waits_as_long_as_an_overloaded_collector_asks(
+    collector: FakeCollector, folder: Folder, tmp_path: Path, asked: str, waits_s: float
+) -> None:
+    (tmp_path / "token").write_text("good")
+    config = Config(collector=CollectorConfig(url=collector.url), token_file=str(tmp_path / "token"))
+    collector.script = [lambda request: request.refuse("too-many-requests", 429, Retry_After=asked)]
+    assert run_cycle(real(folder, collector, Laptop(), config), "started") == waits_s
+    assert (tmp_path / "token").exists()
+
+
 def test_a_collector_that_forgot_the_key_is_shown_the_receipt(collector: FakeCollector, folder: Folder) -> None:
     host = Laptop()
     enrolled(folder, host, collector.url)
@@ -351,6 +362,22 @@ def test_one_cycle_sends_at_most_a_hundred_reports(desk: Desk) -> None:
     assert len(desk.collector.received) == 100
     desk.cycle()
     assert len(desk.collector.received) == 112
+
+
+def test_what_piled_up_is_sent_a_minute_apart_not_an_interval(desk: Desk) -> None:
+    desk.collector.online = False
+    for _ in range(210):
+        desk.cycle()
+    assert run_cycle(desk.tools, "scheduled") == 300.0  # nobody answers: no hurry
+    desk.collector.online = True
+    desk.host.pass_time(4000)
+    assert run_cycle(desk.tools, "scheduled") == CATCH_UP_S
+    desk.collector.script = [lambda: problem("too-many-requests", 429, retry_after_s=200.0)]
+    assert run_cycle(desk.tools, "scheduled") == 300.0
+    desk.host.pass_time(200)
+    assert run_cycle(desk.tools, "scheduled") == CATCH_UP_S
+    assert run_cycle(desk.tools, "scheduled") == 300.0
+    assert desk.spool().waiting() == []
 
 
 def test_a_report_is_kept_in_the_exact_bytes_that_are_sent(desk: Desk) -> None:

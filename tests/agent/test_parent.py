@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from agent import parent
 from agent.parent import DEFAULT_DELAY_S, _delay_of, _jittered
-from tests.agent.fake_collector import FakeCollector
+from tests.agent.fake_collector import FakeCollector, Request
 from tests.agent.processes import ROOT, Agent, wait_until
 
 HEAVY = {"psutil", "requests", "nacl", "yaml", "msgspec", "ssl", "json", "logging", "argparse", "subprocess"}
@@ -76,6 +79,86 @@ def test_a_cycle_by_hand_beside_a_running_agent_harms_nothing(agent: Agent, coll
     sequences = [report.sequence for report in collector.received()]
     assert sequences == list(range(1, len(sequences) + 1))
     assert collector.conflicts == 0
+
+
+def hold_back(collector: FakeCollector, released: threading.Event) -> None:
+    """Let the first report wait for its answer."""
+
+    def wait(request: Request) -> None:
+        released.wait(20)
+        collector.answer(request)
+
+    collector.script = [wait]
+
+
+def test_a_stop_that_every_process_hears_lets_the_cycle_end(agent: Agent, collector: FakeCollector) -> None:
+    released = threading.Event()
+    hold_back(collector, released)
+    agent.start()
+    collector.wait_for(lambda: collector.requests != [])
+    worker = agent.worker()
+    assert worker is not None
+    limits = Path(f"/proc/{worker}/limits").read_text()
+    assert re.search(r"Max core file size +0 +0 ", limits)
+    for pid in (worker, agent.pid):  # as systemd does
+        os.kill(pid, signal.SIGTERM)
+    released.set()
+    assert agent.stop() == 0
+    assert [report.occasion for report in collector.received()] == ["started", "stopping"]
+    assert (collector.duplicates, len(collector.requests)) == (0, 2)
+
+
+def test_a_cycle_runs_below_limits_that_are_set_already(agent: Agent, collector: FakeCollector) -> None:
+    command = f"ulimit -t 15; ulimit -v 900000; exec {sys.executable} -m agent --config {agent.config} cycle"
+    done = subprocess.run(["/bin/sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(collector.reports) == 1
+
+
+def test_no_file_of_the_current_folder_is_run(agent: Agent, collector: FakeCollector, tmp_path: Path) -> None:
+    trap = tmp_path / "downloads"
+    trap.mkdir()
+    for name in ("agent", "msgspec", "select", "requests"):
+        (trap / f"{name}.py").write_text(f"open({str(trap / 'sprung')!r}, 'w')\n")
+    script = tmp_path / "farhand-agent"
+    script.write_text("import sys\nfrom agent.__main__ import main\nsys.exit(main())\n")
+    with subprocess.Popen(
+        [sys.executable, str(script), "run", "--config", str(agent.config)],
+        cwd=trap,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    ) as running:
+        try:
+            collector.wait_for(lambda: len(collector.reports) >= 1)
+            running.terminate()
+            assert running.wait(20) == 0
+        finally:
+            running.kill()
+    assert not (trap / "sprung").exists()
+
+
+def test_a_worker_that_cannot_be_started_costs_one_cycle(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    assert parent._cycle([], "scheduled", 1.0, None) == b""
+    assert "no worker: " in capsys.readouterr().err
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_time_that_the_laptop_slept_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Select counts only the time awake: the parent wakes now and then and looks at the clock that goes on."""
+    uptime_s, naps = [1000.0], []
+
+    def nap(descriptors: list[int], wait_s: float) -> list[int]:
+        naps.append(wait_s)
+        uptime_s[0] += 8 * 3600 if len(naps) == 3 else wait_s
+        return []
+
+    monkeypatch.setattr(parent, "_uptime_s", lambda: uptime_s[0])
+    monkeypatch.setattr(parent, "_readable", nap)
+    assert not parent._told_to_stop(0, 300.0)
+    assert naps == [30.0, 30.0, 30.0, 0.0]
 
 
 def test_a_cycle_costs_little_cpu(agent: Agent, collector: FakeCollector) -> None:
