@@ -82,7 +82,13 @@ def _parser() -> argparse.ArgumentParser:
 
     enrol = verb("enrol", _enrol, "make this laptop known to a collector")
     enrol.add_argument("--url", required=True, help="address of the collector, such as https://farhand.example.com")
-    enrol.add_argument("--token", required=True, help="enrolment token that the collector issued")
+    secret = enrol.add_mutually_exclusive_group(required=True)
+    secret.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="file with the enrolment token that the collector issued, deleted once it was used; - for standard input",
+    )
+    secret.add_argument("--token", help="the token itself; other users of this laptop can see it meanwhile")
     enrol.add_argument(
         "--ca", type=Path, metavar="FILE", help="certificates (PEM) to trust in place of the public ones"
     )
@@ -213,11 +219,14 @@ def _enrol(options: argparse.Namespace) -> int:
         url=options.url, ca_file=ca_file, extra_ca_file=config.collector.extra_ca_file, proxy=config.collector.proxy
     )
     Address.parse(options.url)
+    token = options.token if options.token is not None else enrol.token_from(options.token_file)
     host = _tools(config, folder).host
     me = identity.load(folder) or identity.draw(folder, host.machine_binding())
     uplink = connect(folder, link, me, host)
-    enrolment = enrol.enrol(folder, host, uplink, me, link, options.token)
+    enrolment = enrol.enrol(folder, host, uplink, me, link, token)
     print(f"enrolled: this laptop is device {enrolment.device_id}")
+    if options.token_file not in (None, enrol.STDIN):
+        Path(options.token_file).unlink(missing_ok=True)
     return OK
 
 
@@ -254,11 +263,10 @@ def _doctor(options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     from agent.show import show
-    from agent.spool import Spool
 
     config = _config(options)
-    folder, _ = _existing_folder(config)
-    show(folder, Spool.of(folder, config.spool) if folder is not None else None, print)
+    folder, why = _existing_folder(config)
+    show(config, folder, why if os.path.lexists(config.state_dir) else "", print)
     return OK
 
 
@@ -266,10 +274,13 @@ def _status(options: argparse.Namespace) -> int:
     import msgspec
 
     from agent import status
+    from agent.disk import DiskError
     from agent.host.linux import LinuxHost
 
     config = _config(options)
-    folder, _ = _existing_folder(config)
+    folder, why = _existing_folder(config)
+    if folder is None and os.path.lexists(config.state_dir):
+        raise DiskError(why)
     standing = status.read(config, folder, LinuxHost())
     if options.json:
         print(msgspec.json.encode(standing).decode())

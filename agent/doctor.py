@@ -85,7 +85,7 @@ def _about_collector(tools: Tools) -> Iterator[Finding]:
         yield Finding(subject="enrolment", verdict="problem", words=str(error))
         return
     if me is None or enrolment is None:
-        words = "not enrolled; run: farhand-agent enrol --url URL --token TOKEN"
+        words = "not enrolled; run: farhand-agent enrol --url URL --token-file FILE"
         yield Finding(subject="enrolment", verdict="problem", words=words)
         return
     yield Finding(subject="enrolment", verdict="works", words=f"device {enrolment.device_id}")

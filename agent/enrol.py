@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import logging
+import sys
 import zlib
 from typing import Final
 
@@ -16,7 +17,7 @@ import msgspec
 
 import agent
 from agent import settings, state
-from agent.config import CollectorConfig
+from agent.config import CollectorConfig, ConfigError
 from agent.disk import Disk, DiskError
 from agent.host import Host, HostError
 from agent.identity import Identity
@@ -27,6 +28,8 @@ from agent.wire.settings import SettingsAnswer
 from agent.wire.signing import SignatureError, SignedDocument, open_document
 
 FILE: Final = "enrolment.json"
+STDIN: Final = "-"
+TOKEN_CHARACTERS: Final = 1024
 SERIAL_PATH: Final = "/sys/class/dmi/id/product_serial"
 _GZIP: Final = 31
 
@@ -55,6 +58,25 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self.collector, **{name: value for name, value in values.items() if value is not None}
         )
+
+
+def token_from(file: str) -> str:
+    """The token that stands alone in a file, or comes on standard input.
+
+    Raises:
+        ConfigError: it cannot be read, or is no token.
+    """
+    try:
+        if file == STDIN:
+            token = sys.stdin.read(TOKEN_CHARACTERS)
+        else:
+            with open(file, encoding="ascii") as lines:
+                token = lines.read(TOKEN_CHARACTERS)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: {error}; write the token alone into it") from error
+    if not token.strip().isascii() or len(token.split()) != 1:
+        raise ConfigError(f"{file}: not one token; write the token alone into it")
+    return token.strip()
 
 
 def load(disk: Disk) -> Enrolment | None:

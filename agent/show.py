@@ -11,13 +11,15 @@ from types import ModuleType
 import msgspec
 
 from agent import enrol, state
+from agent.config import Config
 from agent.disk import Disk
 from agent.spool import Spool
 from agent.wire import enrolment as enrolment_wire
 from agent.wire import report as report_wire
-from agent.wire import signals
+from agent.wire import signals, signing
 from agent.wire.enrolment import EnrolRequest
 from agent.wire.report import Report
+from agent.wire.signing import Sending, SignedDocument
 
 
 class _Words:
@@ -53,6 +55,9 @@ def declaration() -> Iterator[str]:
     yield "Around every report:"
     yield from _fields(Report, _Words(report_wire), "  ", without=("measurements",))
     yield ""
+    yield "With every sending, beside the address it comes from, the version of the agent and its signature:"
+    yield from _fields(Sending, _Words(signing), "  ")
+    yield ""
     yield "Once, at enrolment:"
     yield from _fields(EnrolRequest, _Words(enrolment_wire), "  ")
 
@@ -65,6 +70,8 @@ def _fields(struct: type[msgspec.Struct], words: _Words, indent: str, without: t
         sentence = words.of(struct, field.name)
         yield f"{indent}{field.name}{': ' if sentence else ''}{sentence}"
         for inner in _structs_in(field.type):
+            if inner is SignedDocument:  # the collector's own words, given back
+                continue
             yield from _fields(inner, words, indent + "  ")
 
 
@@ -75,11 +82,12 @@ def _structs_in(hint: object) -> Iterator[type[msgspec.Struct]]:
         yield from _structs_in(part)
 
 
-def show(disk: Disk | None, spool: Spool | None, say: Callable[[str], None]) -> None:
+def show(config: Config, disk: Disk | None, why_no_folder: str, say: Callable[[str], None]) -> None:
     """Print the declaration, then what was sent last and what the collector is known to hold.
 
     Args:
         disk: the agent's folder; None where there is none, or where this user may not read it.
+        why_no_folder: why there is a folder, but none that this user may read; empty where there is none.
 
     Raises:
         DiskError: a file of the agent is damaged.
@@ -88,17 +96,20 @@ def show(disk: Disk | None, spool: Spool | None, say: Callable[[str], None]) -> 
     say("All that can leave this laptop. Nothing else is collected.\n")
     for line in declaration():
         say(line)
+    if why_no_folder:
+        say(f"\nWhether this laptop is enrolled, and what was sent last, is not for this user to see: {why_no_folder}")
+        return
     enrolment = enrol.load(disk) if disk is not None else None
-    if disk is None or spool is None or enrolment is None:
+    if disk is None or enrolment is None:
         say("\nThis laptop is not enrolled: nothing was sent.")
         return
-    say(f"\nReports go to {enrolment.collector.url}, as device {enrolment.device_id}.")
-    last = spool.last()
+    say(f"\nReports go to {enrolment.link(config.collector).url}, as device {enrolment.device_id}.")
+    last = Spool.of(disk, config.spool).last()
     if last is None:
         say("No report was made yet.")
     else:
         say(f"The last report, made {last.created_at.isoformat(' ', 'seconds')}:")
         say(msgspec.json.format(report_wire.encode_report(last)).decode())
-    stored = disk.read(state.FILE)
-    known = msgspec.json.decode(stored, type=state.State).confirmed if stored is not None else {}
-    say(f"The collector holds, and is not sent again until it changes: {', '.join(sorted(known)) or 'nothing'}.")
+    known = state.peek(disk)
+    held = ", ".join(sorted(known.confirmed)) if known is not None else ""
+    say(f"The collector holds, and is not sent again until it changes: {held or 'nothing'}.")

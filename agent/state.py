@@ -106,6 +106,19 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
         return Position(self.ordinal, max(used, default=0) + 1)
 
 
+def peek(disk: Disk) -> State | None:
+    """The state as it stands, for those who only look; None where there is none, or it cannot be understood.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    stored = disk.read(FILE)
+    try:
+        return msgspec.json.decode(stored, type=State) if stored is not None else None
+    except msgspec.DecodeError:
+        return None
+
+
 class Memory:
     """The state of one key, kept on disk, with a marker in a folder that a backup does not restore."""
 

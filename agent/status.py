@@ -49,8 +49,7 @@ def read(config: Config, disk: Disk | None, host: Host) -> Status:
     enrolment = enrol.load(disk) if disk is not None else None
     if disk is None or enrolment is None:
         return Status(enrolled=False, version=agent.__version__, collector=config.collector.url)
-    stored = disk.read(state.FILE)
-    known = msgspec.json.decode(stored, type=state.State) if stored is not None else None
+    known = state.peek(disk)
     try:
         orders = settings.load(disk, enrolment.pinned)
     except RefusedError:

@@ -25,13 +25,19 @@ class EnrolRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     public_key: Annotated[str, msgspec.Meta(max_length=256)]
     """Base64: 32 raw bytes for Ed25519, the uncompressed point (65 bytes) for ECDSA P-256."""
     alg: Literal["ed25519", "ecdsa-p256-sha256"] = "ed25519"
+    """Algorithm of the key."""
     key_protection: Literal["file", "tpm", "enclave"] = "file"
+    """Where the laptop keeps its half of the key."""
     token: Secret | None = None
+    """The enrolment token, the first time."""
     receipt: SignedDocument | None = None
+    """What the collector signed at enrolment, shown to one that was restored from an older backup."""
     hostname: Hint = ""
+    """Host name as set on the machine."""
     serial: Hint = ""
-    """A hint: the laptop says so itself."""
+    """Serial number from SMBIOS, where it can be read: a hint, since the laptop says so itself."""
     agent_version: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    """Version of the agent."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

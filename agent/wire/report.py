@@ -60,9 +60,13 @@ class AgentInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Which agent speaks."""
 
     version: ShortText
+    """Version of the agent."""
     platform: ShortText
+    """Operating system that it runs on."""
     settings_version: Count
+    """Version of the settings that it obeys."""
     catalogue_version: Count
+    """Version of the catalogue of remote-access tools that it has."""
 
 
 class SpoolInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,24 +84,33 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """One signed upload. Ordered by (key, state_epoch, sequence)."""
 
     format: Literal[1] = 1
+    """Version of this form."""
     report_id: Uuid
     """UUIDv7 drawn by the agent."""
     device_id: Uuid
+    """Name that the collector gave this laptop at enrolment."""
     boot_id: Uuid
     """Random id of this boot."""
     state_epoch: Uuid
     """Drawn at enrolment and again when the agent's state was set back; the sequence restarts with it."""
     sequence: Sequence
+    """Number of the report in its state epoch, from 1."""
     occasion: Occasion
+    """On schedule, after a start, or as last words."""
     created_at: Instant
+    """When it was made, by this laptop's clock."""
     uptime_s: NonNegative
     """Seconds since boot, sleep included."""
     awake_s: NonNegative
     """Seconds since boot without sleep: proves for how long the machine ran."""
     agent: AgentInfo
+    """Which agent speaks."""
     spool: SpoolInfo
+    """How the agent's queue stood."""
     state_digest: Digest
+    """One digest over all stable kinds, by which the collector notices that it holds something else."""
     measurements: tuple[Measurement, ...]
+    """What was measured: the kinds above."""
 
 
 class ReportAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -72,6 +72,7 @@ class Sending(msgspec.Struct, frozen=True, kw_only=True):
     """The circumstances of a laptop at the moment of sending: a report may have waited for weeks."""
 
     boot_id: str
+    """Random id of this boot."""
     uptime_s: float
     """Seconds since boot, sleep included."""
     dropped: int = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,12 @@ import yaml
 
 from agent.cli import main
 from agent.disk import Folder
+from agent.show import declaration
 from agent.wire.signals import SIGNALS
 from tests.agent.fake_collector import FakeCollector
+from tests.agent.processes import ROOT
+from tests.agent.support import enrolled
+from tests.fakes import FakeHost
 
 
 @pytest.fixture
@@ -26,6 +32,12 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
     status = main(words)
     said = capsys.readouterr()
     return status, said.out, said.err
+
+
+def typed(*words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    """Run one command as a process of its own."""
+    command = [sys.executable, "-m", "agent", *words]
+    return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_once_measures_without_enrolment_and_leaves_nothing(
@@ -69,6 +81,76 @@ def test_a_refused_token_is_said_in_one_line(
     assert err.strip() == "farhand-agent: 403 urn:farhand:problem:token-refused token-refused"
 
 
+def test_a_token_may_come_in_a_file_which_is_deleted_after_use(
+    home: list[str], tmp_path: Path, collector: FakeCollector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "token").write_text("bad\n")
+    words = (*home, "enrol", "--url", collector.url, "--token-file", str(tmp_path / "token"))
+    assert typed(*words).returncode == 1
+    assert (tmp_path / "token").exists()
+    (tmp_path / "token").write_text("good\n")
+    assert typed(*words).returncode == 0
+    assert not (tmp_path / "token").exists()
+    assert typed(*words[:-1], "-", given="good\n").returncode == 0
+    assert collector.requests == ["POST /agent/v1/enrol"] * 3
+
+
+@pytest.mark.parametrize("content", [None, b"", b"two words", b"\xff\xfe"])
+def test_a_file_without_a_token_is_said_before_anything_is_sent(
+    home: list[str], tmp_path: Path, collector: FakeCollector, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+    status, _, err = run(capsys, *home, "enrol", "--url", collector.url, "--token-file", str(tmp_path / "token"))
+    assert (status, collector.requests) == (2, [])
+    assert "write the token alone into it" in err
+
+
+def test_a_token_is_needed_and_one_is_enough(home: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ((), ("--token", "a", "--token-file", "b")):
+        with pytest.raises(SystemExit) as left:
+            main([*home, "enrol", "--url", "https://farhand.example.com", *words])
+        assert left.value.code == 2
+    assert "--token" in capsys.readouterr().err
+
+
+def test_a_folder_of_somebody_else_is_never_called_not_enrolled(
+    home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    (tmp_path / "state").chmod(0o777)
+    status, out, err = run(capsys, *home, "status", "--json")
+    assert (status, out) == (2, "")
+    assert "others may write to it" in err
+    status, out, _ = run(capsys, *home, "show")
+    assert status == 0
+    assert "clock (sent when it changes)" in out
+    assert "is not for this user to see" in out
+    assert "nothing was sent" not in out
+
+
+def test_a_state_that_is_damaged_stops_nobody_who_looks(
+    home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Folder.open(tmp_path / "state")
+    enrolled(folder, FakeHost())
+    folder.save("state.json", b"{")
+    folder.close()
+    assert run(capsys, *home, "status")[0] == 0
+    assert "until it changes: nothing" in run(capsys, *home, "show")[1]
+
+
+def test_show_names_the_collector_that_the_configuration_sets(
+    home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Folder.open(tmp_path / "state")
+    enrolled(folder, FakeHost())
+    folder.close()
+    moved = {"run_dir": str(tmp_path / "run"), "state_dir": str(tmp_path / "state")}
+    (tmp_path / "agent.yaml").write_text(yaml.safe_dump(moved | {"collector": {"url": "https://new.example.com"}}))
+    assert "Reports go to https://new.example.com" in run(capsys, *home, "show")[1]
+
+
 def test_plain_http_to_another_machine_is_refused_before_a_key_is_drawn(
     home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +177,9 @@ def test_show_has_a_sentence_for_every_field_that_can_leave(
         assert signal.purpose in out
         for field in signal.__struct_fields__:
             assert f"\n  {field}: " in out, f"{signal.kind}.{field} has no sentence"
+    assert [line for line in declaration() if line.strip() and ":" not in line] == []
+    for said_around in ("created_at", "dropped", "serial", "hostname", "token"):
+        assert f"  {said_around}: " in out
     assert "\n    min_rtt_ms: " in out
     assert "\n      min_rtt_ms: " in out
 
@@ -122,7 +207,7 @@ def test_the_last_report_is_shown_after_it_was_delivered(
     home: list[str], tmp_path: Path, collector: FakeCollector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from agent.cycle import run_cycle
-    from tests.agent.support import Laptop, enrolled, tools
+    from tests.agent.support import Laptop, tools
     from tests.agent.test_cycle import ModelCollector
 
     folder = Folder.open(tmp_path / "state")
