@@ -1,18 +1,19 @@
 # Each target sets up what it needs from a fresh checkout.
 
 PYTHON ?= python3
+PORT ?= 8470
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 UNIT := -m "not browser and not netns and not slow and not soak"
 
-.PHONY: help setup system run smoke demo test check soak bench clean
+.PHONY: help setup system run smoke test check soak bench clean
 
 help:
 	@echo "setup   Python environment in .venv (every other target does it too)"
 	@echo "system  Debian packages for the browser and remote-session tests (needs root)"
-	@echo "run     collector on http://127.0.0.1:8470, this machine enrolled and reporting"
+	@echo "run     collector on http://127.0.0.1:$(PORT), this machine enrolled and reporting"
 	@echo "smoke   one real report of this machine, its assessment as JSON"
 	@echo "test    everything; says what it skipped and why"
 	@echo "check   format, lint, types, import contracts, unit tests"
@@ -32,7 +33,7 @@ system:
 	@packaging/dev/system-packages.sh
 
 run: $(READY)
-	@$(BIN)/python -m collector.quickstart
+	@$(BIN)/python -m collector.quickstart --port $(PORT)
 
 smoke: $(READY)
 	@$(BIN)/python -m collector.quickstart --smoke

@@ -72,6 +72,7 @@ class Site:
             {
                 "state_dir": str(self.folder / "agent"),
                 "run_dir": str(self.folder / "agent-run"),
+                "collector": {"url": self.url},
             },
         )
         (self.folder / "agent-run").mkdir(mode=0o700, exist_ok=True)
@@ -119,7 +120,7 @@ class Site:
         until = time.monotonic() + START_S
         while time.monotonic() < until:
             if process.poll() is not None:
-                raise QuickstartError(f"the collector ended; see {self.folder / 'collector.log'}")
+                raise ended("collector", self.folder)
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/healthz", timeout=2):
                 return
             time.sleep(0.05)
@@ -153,6 +154,28 @@ def program(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
             process.wait()
 
 
+def ended(name: str, folder: Path) -> QuickstartError:
+    """The error for a program that stopped by itself, with the last line that it wrote."""
+    log = folder / f"{name}.log"
+    last = log.read_text(errors="replace").strip().rpartition("\n")[2]
+    return QuickstartError(f"the {name} ended: {last or 'it wrote nothing'} (see {log})")
+
+
+def require_free(port: int) -> None:
+    """Refuse a port on which somebody answers already: it would be taken for the collector.
+
+    Raises:
+        QuickstartError: the port is in use.
+    """
+    try:
+        socket.create_server((HOST, port)).close()
+    except OSError as error:
+        raise QuickstartError(
+            f"port {port} of {HOST} cannot be used ({error.strerror}): is it running already? Stop what listens there, "
+            f"or choose another port: make run PORT={port + 1}"
+        ) from error
+
+
 def free_port() -> int:
     """A port of loopback that nobody listens on."""
     with socket.socket() as probe:
@@ -176,19 +199,24 @@ def enrol(site: Site, token: str) -> None:
 
 
 def run(folder: Path, port: int) -> None:
-    """Collector and agent until Ctrl-C."""
+    """Collector and agent until Ctrl-C.
+
+    Raises:
+        QuickstartError: one of them did not start, or ended by itself.
+    """
+    require_free(port)
     site = Site(folder, port, interval_s=30)
     token, link = site.prepare()
     with program(site.collector("serve"), site.folder / "collector.log") as process:
         site.wait(process)
         enrol(site, token)
-        with program(site.agent("run"), site.folder / "agent.log"):
+        with program(site.agent("run"), site.folder / "agent.log") as agent:
             print(f"Collector: {site.url}   (data, logs and configuration: {site.folder})")
             print(f"Sign in, once, within 24 hours: {link}")
             print("This machine is enrolled and reports every 30 s. Ctrl-C stops both.", flush=True)
-            while process.poll() is None:
+            while process.poll() is None and agent.poll() is None:
                 time.sleep(0.5)
-    raise QuickstartError(f"the collector ended; see {site.folder / 'collector.log'}")
+            raise ended("agent" if process.poll() is None else "collector", site.folder)
 
 
 def smoke(folder: Path) -> bytes:
@@ -226,7 +254,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--folder", type=Path, default=Path("var"))
     options.add_argument("--port", type=int, default=PORT)
     chosen = options.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # Ctrl-C, kill, and the end of the terminal
+        signal.signal(number, _interrupt)
     os.umask(0o077)
     try:
         if chosen.smoke:
