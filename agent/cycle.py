@@ -105,12 +105,7 @@ def _identity(tools: Tools) -> Identity | None:
     me = identity.load(tools.disk)
     if me is None:
         return None
-    try:
-        binding = tools.host.machine_binding()
-    except HostError as error:
-        _log.warning("the hardware cannot be told (%s); the key stays in use", error)
-        return me
-    if binding == me.binding:
+    if identity.same_machine(me.binding, tools.host.machine_binding()):
         return me
     folder = identity.archive(tools.disk, (SPOOL_FOLDER, state.FILE, settings.FILE, enrol.FILE))
     _log.warning("this is other hardware than the key was drawn on: moved to %s; enrol this laptop anew", folder)

@@ -75,6 +75,20 @@ def draw(disk: Disk, binding: str) -> Identity:
     return Identity(key=SigningKey(seed), binding=binding)
 
 
+def same_machine(binding: str, other: str) -> bool:
+    """True unless a part that both bindings know differs.
+
+    A part that one of them lacks proves nothing: a folder may be closed to the agent today, by a sandbox or an error,
+    and an agent that took this for other hardware would be mute until a person enrolled it anew.
+    """
+    parts, others = binding.split(":"), other.split(":")
+    if len(parts) != len(others):
+        return True
+    return all(
+        not (part and counterpart) or part == counterpart for part, counterpart in zip(parts, others, strict=True)
+    )
+
+
 def archive(disk: Disk, names: tuple[str, ...]) -> str:
     """Move the key and all that belongs to it into a new folder, the key last, and return the folder's name.
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from agent.host import HostDeniedError, HostError, HostTimeoutError
 from agent.probe import Given, Probe, Unavailable
 from agent.state import Moment, Pause, State
 from agent.wire.report import NOTHING, Digest, Failure, Measurement, encode_signal, is_stable, outcome_digest
-from agent.wire.signals import Signal
 
 CYCLE_S: Final = 30.0
 """Wall time that all probes of a cycle share; those that come later report a timeout."""
@@ -52,7 +53,7 @@ class Round:
 class _Outcome:
     """What the probe's thread leaves behind."""
 
-    signal: Signal | None = None
+    data: msgspec.Raw | None = None
     error: Exception | None = None
     cpu_s: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
@@ -128,15 +129,15 @@ def run_probe(probe: Probe, given: Given, deadline_s: float) -> Run:
     failure, detail, remedy = _why(probe, outcome, in_time)
     if over_budget:
         failure, detail = "over_budget", f"took {cpu_ms:.0f} ms of CPU time, {probe.budget_cpu_ms:.0f} are allowed"
-    measurement = _measurement(probe.kind, started_at, uptime_s, runtime_ms, failure, outcome.signal)
+    measurement = _measurement(probe.kind, started_at, uptime_s, runtime_ms, failure, outcome.data or NOTHING)
     return Run(measurement=measurement, cpu_ms=cpu_ms, over_budget=over_budget, detail=detail, remedy=remedy)
 
 
 def _collect(probe: Probe, given: Given, outcome: _Outcome) -> None:
     started = time.thread_time()
     try:
-        outcome.signal = probe.collect(given)
-    except Exception as error:  # a probe may raise anything: it becomes a failure
+        outcome.data = encode_signal(probe.collect(given))
+    except Exception as error:  # a probe may raise anything, or give what cannot be sent: it becomes a failure
         outcome.error = error
     outcome.cpu_s = time.thread_time() - started
     outcome.done.set()
@@ -163,7 +164,7 @@ def _why(probe: Probe, outcome: _Outcome, in_time: bool) -> tuple[Failure | None
 
 
 def _measurement(
-    kind: str, started_at: datetime, uptime_s: float, runtime_ms: float, failure: Failure | None, signal: Signal | None
+    kind: str, started_at: datetime, uptime_s: float, runtime_ms: float, failure: Failure | None, data: msgspec.Raw
 ) -> Measurement:
     return Measurement(
         kind=kind,
@@ -171,14 +172,14 @@ def _measurement(
         uptime_s=round(uptime_s, 3),
         runtime_ms=round(runtime_ms, 1),
         stable=is_stable(kind),
-        data=encode_signal(signal) if signal is not None and failure is None else NOTHING,
+        data=data if failure is None else NOTHING,
         failure=failure,
     )
 
 
 def _not_run(given: Given, kind: str, failure: Failure, detail: str) -> Run:
     host = given.host
-    return Run(measurement=_measurement(kind, host.now(), host.uptime_s(), 0.0, failure, None), detail=detail)
+    return Run(measurement=_measurement(kind, host.now(), host.uptime_s(), 0.0, failure, NOTHING), detail=detail)
 
 
 def _children_cpu_s() -> float:

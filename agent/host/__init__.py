@@ -109,7 +109,8 @@ class Host(Protocol):
         ...
 
     def machine_binding(self) -> str:
-        """Digest over machine id and SMBIOS ids: changes when the state is carried to other hardware."""
+        """Digests of machine id and SMBIOS ids, parted by colons, each empty where it cannot be read: one that changes
+        says that the state was carried to other hardware."""
         ...
 
     def read_text(self, path: str) -> str | None:

@@ -78,11 +78,13 @@ class LinuxHost:
         return self._required("/proc/sys/kernel/random/boot_id").strip().lower()
 
     def machine_binding(self) -> str:
-        digest = hashlib.sha256()
-        for path in BINDING:
-            with contextlib.suppress(HostError):
-                digest.update(f"{path}={(self.read_text(path) or '').strip()}\n".encode())
-        return digest.hexdigest()
+        return ":".join(self._binding_part(path) for path in BINDING)
+
+    def _binding_part(self, path: str) -> str:
+        text = ""
+        with contextlib.suppress(HostError):
+            text = (self.read_text(path) or "").strip()
+        return hashlib.sha256(f"{path}={text}".encode()).hexdigest()[:32] if text else ""
 
     def read_text(self, path: str) -> str | None:
         try:

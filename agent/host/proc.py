@@ -49,7 +49,7 @@ def read_bytes(path: str, limit: int) -> bytes:
 
 
 def read_processes(proc: str) -> Iterator[Process]:
-    """All processes of a /proc folder, kernel threads included, ascending."""
+    """All processes of a /proc folder but kernel threads, ascending."""
     pids = sorted(int(name) for name in os.listdir(proc) if name.isascii() and name.isdigit())
     for pid in pids[:MAX_PROCESSES]:
         folder = f"{proc}/{pid}"
@@ -59,10 +59,11 @@ def read_processes(proc: str) -> Iterator[Process]:
             continue  # it ended in the meantime
         if one.ended:
             continue
-        path = None
-        with contextlib.suppress(OSError):  # a kernel thread, or somebody else's process
+        try:
             path = os.readlink(f"{folder}/exe").removesuffix(_DELETED)
-        if path is None:
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a kernel thread, or it ended in the meantime: nobody that may not be looked into
+        except OSError:
             yield Process(pid=pid, name=one.name, path=None, parent_pid=one.parent_pid)
             continue
         name = path.rpartition("/")[2]

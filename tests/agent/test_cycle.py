@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent import identity
 from agent.config import CollectorConfig, Config, SpoolConfig
 from agent.cycle import CATCH_UP_S, UNENROLLED_S, Tools, run_cycle
 from agent.disk import Folder
@@ -275,6 +276,22 @@ def test_other_hardware_archives_the_key_and_asks_for_a_new_enrolment(
     assert not desk.disk.has("identity.json")
     assert not desk.disk.has("state.json")
     assert desk.disk.inside("archive-1").has("identity.json")
+
+
+@pytest.mark.parametrize(
+    ("drawn_on", "found", "same"),
+    [
+        ("id:uuid:serial", "id:uuid:serial", True),
+        ("id:uuid:serial", "id::", True),
+        ("id::", "id:uuid:serial", True),
+        ("id:uuid:serial", "::", True),
+        ("of another form", "id:uuid:serial", True),
+        ("id:uuid:serial", "id:other:serial", False),
+        ("id:uuid:serial", "other::", False),
+    ],
+)
+def test_only_hardware_that_is_known_to_differ_is_other_hardware(drawn_on: str, found: str, same: bool) -> None:
+    assert identity.same_machine(drawn_on, found) is same
 
 
 def test_kinds_that_are_switched_off_are_said_to_be_so(desk: Desk) -> None:

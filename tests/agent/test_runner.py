@@ -68,6 +68,12 @@ def test_a_probe_that_fails_harms_no_other(given: Given) -> None:
     assert [run.measurement.failure for run in done.runs] == ["crashed", None, None]
 
 
+def test_a_signal_that_cannot_be_sent_is_a_crash_of_its_probe_alone(given: Given) -> None:
+    torn = probe(lambda given: Clock(timezone="\udcff", utc_offset_minutes=0))
+    done = run_round((torn, POWER), given, EMPTY, ())
+    assert [run.measurement.failure for run in done.runs] == ["crashed", None]
+
+
 def test_details_never_enter_a_measurement(given: Given) -> None:
     run = run_probe(raising(ValueError("/home/somebody/secret")), given, 1.0)
     assert "secret" in run.detail

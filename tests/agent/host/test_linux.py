@@ -119,7 +119,15 @@ def test_the_binding_changes_with_machine_id_and_hardware_and_with_nothing_else(
     assert len(seen) == 5
     put(tmp_path, "/etc/hostname", "other\n")
     assert host.machine_binding() in seen
-    assert all(re.fullmatch("[0-9a-f]{64}", one) for one in seen)
+    assert all(re.fullmatch("(([0-9a-f]{32})?:?){3}", one) and one.count(":") == 2 for one in seen)
+    assert not any("one" in binding for binding in seen)
+
+
+def test_the_binding_leaves_out_what_may_not_be_read(tmp_path: Path) -> None:
+    host = LinuxHost(str(tmp_path))
+    put(tmp_path, "/etc/machine-id", "one\n")
+    put(tmp_path, "/sys/class/dmi/id/product_serial/x", "a folder cannot be read, as a file that is denied")
+    assert re.fullmatch("[0-9a-f]{32}::", host.machine_binding())
 
 
 def test_commands_run_only_from_the_list_and_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

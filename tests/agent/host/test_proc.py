@@ -95,14 +95,16 @@ def test_a_folder_can_play_proc(tmp_path: Path) -> None:
     add(12, stat_line(12, b"gone", state=b"Z"))
     add(13, stat_line(13, b"python3"), b"/usr/bin/python3.11", b"python3\0/usr/bin/websockify\0")
     add(14, stat_line(14, b"\x1b[31m\xff"), b"/opt/\xff\xe2\x80\xae")
+    add(16, stat_line(16, b"closed"))
+    (tmp_path / "16" / "exe").write_text("no link: what may not be read, or is too long, fails in the same way")
     (tmp_path / "15").mkdir()
     (tmp_path / "self").mkdir()
     assert list(read_processes(str(tmp_path))) == [
-        Process(pid=2, name="kthreadd", path=None, parent_pid=0),
         Process(pid=10, name="x11vnc", path="/usr/bin/x11vnc", parent_pid=1),
         Process(pid=11, name="x11vnc", path="/usr/bin/x11vnc", parent_pid=1, aliases=("innocent",)),
         Process(pid=13, name="python3.11", path="/usr/bin/python3.11", parent_pid=1, aliases=("python3", "websockify")),
         Process(pid=14, name="\udcff\u202e", path="/opt/\udcff\u202e", parent_pid=1, aliases=("\x1b[31m\udcff",)),
+        Process(pid=16, name="closed", path=None, parent_pid=1),
     ]
 
 
