@@ -5,7 +5,8 @@ The one place that reads configuration files; `rulebook` reads the rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -15,6 +16,7 @@ import msgspec
 from collector.judgement.policy import Known, Policy, unknown_names
 from collector.strict import Document, Mistake, MistakesError, nearest
 
+DEFAULT = Path("/etc/farhand/collector.yaml")
 T = TypeVar("T")
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535, description="a port, 1 to 65535")]
 Url = Annotated[str, msgspec.Meta(pattern=r"\Ahttps?://[^/\s]+\Z", description="https:// and a host name")]
@@ -105,6 +107,17 @@ def load(path: Path) -> Config:
     return _or_raise(config, mistakes)
 
 
+def load_or_default(path: Path | None) -> Config:
+    """The settings of the given file, of the default file if there is one, else those that hold without a file.
+
+    Raises:
+        MistakesError: the file cannot be read or is wrong; every mistake is listed.
+    """
+    if path is None and not DEFAULT.exists():
+        return Config()
+    return load(path or DEFAULT)
+
+
 def load_policy(path: Path, known: Known) -> Policy:
     """Read the policy, whose names must be known ones.
 
@@ -120,13 +133,27 @@ def read_config(path: Path) -> tuple[Config | None, list[Mistake]]:
     document = open_document(path)
     config = document.read(Config)
     if config is not None:
-        for index, proxy in enumerate(config.trusted_proxies):
-            if not _is_network(proxy):
-                document.add(
-                    f"trusted_proxies[{index}]",
-                    f'expected an address or network, got "{proxy}"; write one such as 10.0.0.0/8',
-                )
+        for place, text in _wrong_values(config):
+            document.add(place, text)
     return config, document.mistakes
+
+
+def _wrong_values(config: Config) -> Iterator[tuple[str, str]]:
+    """Places, and what is wrong there that no type tells."""
+    for index, proxy in enumerate(config.trusted_proxies):
+        if not _is_network(proxy):
+            words = f'expected an address or network, got "{proxy}"; write one such as 10.0.0.0/8'
+            yield f"trusted_proxies[{index}]", words
+    scheme, is_url, _ = (config.database or "").partition("://")
+    if is_url and scheme != "sqlite" and not scheme.startswith("postgresql"):
+        yield "database", f'expected SQLite or PostgreSQL, got "{scheme}"; write a path, or postgresql://user@host/name'
+    if config.tls is not None:
+        for name, file in (("certificate", config.tls.certificate), ("key", config.tls.key)):
+            if not os.access(file, os.R_OK):
+                yield (
+                    f"tls.{name}",
+                    f'expected a file that this user may read, got "{file}"; write the path of a PEM file',
+                )
 
 
 def read_policy(path: Path, known: Known) -> tuple[Policy | None, list[Mistake]]:

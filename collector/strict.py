@@ -141,9 +141,10 @@ class Document:
         try:
             msgspec.convert(value, wanted)
         except msgspec.ValidationError as error:
-            expected = str(error).removeprefix("Expected ").partition(", got")[0].replace("`", "")
-            known = get_origin(inner) is Literal
-            return self._refuse(node, place, _name(inner) if known else expected, hint, value)
+            told, _, expected = str(error).partition("Expected ")
+            by_name = get_origin(inner) is Literal or told  # "Invalid ...": the text has not the form of its type
+            expected = _name(inner) if by_name else expected.partition(", got")[0].replace("`", "")
+            return self._refuse(node, place, expected, hint, value)
         return value
 
     def _anything(self, node: yaml.Node, place: str) -> Any:

@@ -69,6 +69,15 @@ def test_the_example_suppression_in_the_shipped_policy_is_right(tmp_path: Path) 
             "trusted_proxies: [proxy]\n",
             'trusted_proxies[0] (line 1): expected an address or network, got "proxy"; write one such as 10.0.0.0/8',
         ),
+        (
+            "tls: {certificate: /dev/null, key: /none.key}\n",
+            'tls.key (line 1): expected a file that this user may read, got "/none.key"; write the path of a PEM file',
+        ),
+        (
+            "database: mysql://x/y\n",
+            'database (line 1): expected SQLite or PostgreSQL, got "mysql"; '
+            "write a path, or postgresql://user@host/name",
+        ),
     ],
 )
 def test_a_wrong_setting_is_told(tmp_path: Path, text: str, told: str) -> None:
@@ -106,6 +115,12 @@ def test_every_unknown_name_of_a_policy_is_told_with_the_nearest(tmp_path: Path)
         'groups.eu.probes_off[0]: expected a kind of signal, got "clok"; did you mean clock?',
         'suppressions[0].rule: expected the id of a rule, got "session"; use one of unsanctioned-session',
     ]
+
+
+def test_an_end_that_is_no_moment_is_told(tmp_path: Path) -> None:
+    text = "suppressions:\n  - {rule: a, owner: b, reason: c, until: tomorrow}\n"
+    _, mistakes = config.read_policy(write(tmp_path, text), KNOWN)
+    assert mistakes[0].text.startswith('expected datetime, got "tomorrow"; write a moment in UTC, such as ')
 
 
 def test_a_suppression_needs_an_end(tmp_path: Path) -> None:
