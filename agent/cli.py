@@ -208,6 +208,7 @@ def _set_limits() -> None:
 def _enrol(options: argparse.Namespace) -> int:
     from agent import enrol, identity
     from agent.config import CollectorConfig
+    from agent.cycle import own_identity
     from agent.disk import WORK_LOCK
     from agent.uplink import Address, connect
 
@@ -220,8 +221,9 @@ def _enrol(options: argparse.Namespace) -> int:
     )
     Address.parse(options.url)
     token = options.token if options.token is not None else enrol.token_from(options.token_file)
-    host = _tools(config, folder).host
-    me = identity.load(folder) or identity.draw(folder, host.machine_binding())
+    tools = _tools(config, folder)
+    host = tools.host
+    me = own_identity(tools) or identity.draw(folder, host.machine_binding())
     uplink = connect(folder, link, me, host)
     enrolment = enrol.enrol(folder, host, uplink, me, link, token)
     print(f"enrolled: this laptop is device {enrolment.device_id}")

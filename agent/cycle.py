@@ -62,7 +62,7 @@ def run_cycle(tools: Tools, occasion: Occasion) -> float:
         DiskError: a file of the agent is damaged, or a folder cannot be trusted.
         OSError: the disk does not answer.
     """
-    me = _identity(tools)
+    me = own_identity(tools)
     enrolment = enrol.load(tools.disk) if me is not None else None
     if me is None or enrolment is None:
         enrolled = _enrol(tools, me) if occasion != "stopping" else UNENROLLED_S
@@ -100,8 +100,13 @@ def run_cycle(tools: Tools, occasion: Occasion) -> float:
     return min(interval_s, max(CATCH_UP_S, backoff.left_s(tools.host) if backoff is not None else 0.0))
 
 
-def _identity(tools: Tools) -> Identity | None:
-    """The key of this folder, unless it was drawn on other hardware: then it is archived."""
+def own_identity(tools: Tools) -> Identity | None:
+    """The key of this folder, unless it was drawn on other hardware: then it is archived.
+
+    Raises:
+        DiskError: its file is damaged.
+        OSError: the disk does not answer.
+    """
     me = identity.load(tools.disk)
     if me is None:
         return None

@@ -22,7 +22,7 @@ class HostDeniedError(HostError):
 
 
 class HostTimeoutError(HostError):
-    """A command or a read did not end in time."""
+    """A command or a read did not end in time, or would not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,7 +164,7 @@ class LinuxHost:
         try:
             return tuple(read_processes(f"{self._root}/proc"))
         except OSError as error:
-            raise HostError(f"/proc: {error.strerror}") from error
+            raise HostDeniedError(f"/proc: {error.strerror}") from error
 
     def process_started_at(self, pid: int) -> datetime | None:
         try:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from agent.host import HostError, Process, Socket
+from agent.host import HostDeniedError, HostTimeoutError, Process, Socket
 
 NAME_CHARACTERS: Final = 15
 """Linux keeps no more of a process's own name."""
@@ -117,7 +117,8 @@ def read_sockets(proc: str, owners: Iterable[int]) -> tuple[Socket, ...]:
     """All listening and established TCP sockets of the network namespace that this agent runs in.
 
     Raises:
-        HostError: the tables cannot be read, or are too long to be read.
+        HostDeniedError: the tables cannot be read.
+        HostTimeoutError: they are too long to be read.
     """
     rows: list[tuple[Socket, int]] = []
     for table in ("tcp", "tcp6"):
@@ -126,9 +127,9 @@ def read_sockets(proc: str, owners: Iterable[int]) -> tuple[Socket, ...]:
         except FileNotFoundError:
             continue  # a kernel without IPv6
         except OSError as error:
-            raise HostError(f"{proc}/net/{table}: {error.strerror}") from error
+            raise HostDeniedError(f"{proc}/net/{table}: {error.strerror}") from error
         if len(text) == MAX_TABLE_BYTES:  # half a table would look as if the other sockets were not there
-            raise HostError(f"{proc}/net/{table}: more than {MAX_TABLE_BYTES} bytes")
+            raise HostTimeoutError(f"{proc}/net/{table}: more than {MAX_TABLE_BYTES} bytes")
         rows += parse_table(text.decode("ascii", "replace"))
     holders = _holders(proc, sorted(set(owners)), {inode for _, inode in rows})
     return tuple(_owned(found, holders.get(inode, ())) for found, inode in rows)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
-from agent.host import HostError, TcpInfo
+from agent.host import HostDeniedError, HostTimeoutError, TcpInfo
 
 NETLINK_SOCK_DIAG: Final = 4
 SOCK_DIAG_BY_FAMILY: Final = 20
@@ -45,14 +45,14 @@ class SockDiag:
     """An open door to the kernel's sock_diag. Use it as a context manager.
 
     Raises:
-        HostError: the kernel does not offer it.
+        HostDeniedError: the kernel, or a sandbox, does not offer it.
     """
 
     def __init__(self) -> None:
         try:
             self._netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_SOCK_DIAG)
         except OSError as error:
-            raise HostError(f"sock_diag: {error}") from error
+            raise HostDeniedError(f"sock_diag: {error}") from error
         self._netlink.settimeout(TIMEOUT_S)
         self._sequence = 0
 
@@ -68,7 +68,7 @@ class SockDiag:
         """Figures of one established connection; None when it is gone.
 
         Raises:
-            HostError: the kernel did not answer.
+            HostTimeoutError: the kernel did not answer.
         """
         family = socket.AF_INET6 if ":" in local_address else socket.AF_INET
         local, peer = socket.inet_pton(family, local_address), socket.inet_pton(family, peer_address)
@@ -90,7 +90,7 @@ class SockDiag:
                 if sequence == self._sequence:  # an older one is the answer to a question that timed out
                     return None if kind == NLMSG_ERROR else answer[_HEADER.size : length]
         except (OSError, struct.error) as error:
-            raise HostError(f"sock_diag: {error}") from error
+            raise HostTimeoutError(f"sock_diag: {error}") from error
 
 
 def request(family: int, wanted: Identity, interface: int) -> bytes:

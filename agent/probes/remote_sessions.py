@@ -41,7 +41,9 @@ def collect(given: Given) -> RemoteSessions:
         Unavailable: there is no catalogue yet, or a tool's connections may not be seen.
     """
     if given.catalogue is None:
-        raise Unavailable("absent", "no catalogue of remote-access tools", "enrol this laptop: the collector sends it")
+        raise Unavailable(
+            "unsupported", "no catalogue of remote-access tools", "enrol this laptop: the collector sends it"
+        )
     running = find_running(given.catalogue, given.host)
     hidden = sorted(one.tool.id for one in running if any(process.path is None for process in one.processes))
     if hidden:

@@ -29,7 +29,9 @@ def collect(given: Given) -> RemoteTools:
         Unavailable: there is no catalogue yet.
     """
     if given.catalogue is None:
-        raise Unavailable("absent", "no catalogue of remote-access tools", "enrol this laptop: the collector sends it")
+        raise Unavailable(
+            "unsupported", "no catalogue of remote-access tools", "enrol this laptop: the collector sends it"
+        )
     found = sorted(find_tools(given.catalogue, given.host), key=lambda one: one.tool.id)
     owners = [process.pid for one in found for process in one.processes]
     sockets = given.host.tcp_sockets(owners) if owners else ()

@@ -12,6 +12,7 @@ import yaml
 
 from agent.cli import main
 from agent.disk import Folder
+from agent.host.linux import LinuxHost
 from agent.show import declaration
 from agent.wire.signals import SIGNALS
 from tests.agent.fake_collector import FakeCollector
@@ -47,7 +48,7 @@ def test_once_measures_without_enrolment_and_leaves_nothing(
     assert status == 0
     measured = {measurement["kind"]: measurement for measurement in json.loads(out)["measurements"]}
     assert measured["clock"]["data"]["timezone"]
-    assert measured["remote_tools"]["failure"] == "absent"
+    assert measured["remote_tools"]["failure"] == "unsupported"
     assert measured["clock"]["cpu_ms"] >= 0
     assert not (tmp_path / "state").exists()
     assert "clock:" in run(capsys, *home, "once")[1]
@@ -112,6 +113,23 @@ def test_a_token_is_needed_and_one_is_enough(home: list[str], capsys: pytest.Cap
             main([*home, "enrol", "--url", "https://farhand.example.com", *words])
         assert left.value.code == 2
     assert "--token" in capsys.readouterr().err
+
+
+def test_an_enrolment_on_other_hardware_takes_a_key_of_its_own(
+    home: list[str],
+    tmp_path: Path,
+    collector: FakeCollector,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = Folder.open(tmp_path / "state")
+    cloned = enrolled(folder, FakeHost(machine_binding="id:uuid:one"), collector.url)
+    monkeypatch.setattr(LinuxHost, "machine_binding", lambda self: "id:uuid:two")
+    assert run(capsys, *home, "enrol", "--url", collector.url, "--token", "good")[0] == 0
+    assert cloned.key_id not in collector.keys
+    assert len(collector.keys) == 1
+    assert (tmp_path / "state" / "archive-1" / "identity.json").exists()
+    folder.close()
 
 
 def test_a_folder_of_somebody_else_is_never_called_not_enrolled(

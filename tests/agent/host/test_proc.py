@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host import HostError, Process, Socket, proc
+from agent.host import HostDeniedError, HostTimeoutError, Process, Socket, proc
 from agent.host.proc import parse_endpoint, parse_stat, parse_table, read_processes, read_sockets, script_of
 
 TABLE = (
@@ -135,7 +135,13 @@ def test_half_a_table_is_not_taken_for_the_whole(tmp_path: Path, monkeypatch: py
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "tcp").write_text(TABLE)
     monkeypatch.setattr(proc, "MAX_TABLE_BYTES", 200)
-    with pytest.raises(HostError, match="net/tcp: more than 200 bytes"):
+    with pytest.raises(HostTimeoutError, match="net/tcp: more than 200 bytes"):
+        read_sockets(str(tmp_path), [])
+
+
+def test_tables_that_cannot_be_read_are_denied_and_not_empty(tmp_path: Path) -> None:
+    (tmp_path / "net" / "tcp").mkdir(parents=True)
+    with pytest.raises(HostDeniedError, match="net/tcp"):
         read_sockets(str(tmp_path), [])
 
 

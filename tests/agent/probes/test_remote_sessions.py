@@ -320,7 +320,7 @@ def test_connections_that_may_not_be_seen_are_not_taken_for_none() -> None:
 def test_without_a_catalogue_there_is_nothing_to_look_for() -> None:
     with pytest.raises(Unavailable) as caught:
         remote_sessions.collect(Given(host=FakeHost(), catalogue=None))
-    assert caught.value.failure == "absent"
+    assert caught.value.failure == "unsupported"
 
 
 def test_a_screen_reader_and_a_browser_are_no_sessions() -> None:

@@ -114,7 +114,7 @@ def test_the_same_machine_gives_the_same_bytes_whatever_its_process_numbers() ->
 def test_without_a_catalogue_there_is_nothing_to_compare_with() -> None:
     with pytest.raises(Unavailable, match="no catalogue") as caught:
         remote_tools.collect(Given(host=FakeHost(), catalogue=None))
-    assert caught.value.failure == "absent"
+    assert caught.value.failure == "unsupported"
 
 
 def test_many_ports_are_cut_to_sixteen() -> None:
