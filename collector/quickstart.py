@@ -22,8 +22,8 @@ from types import FrameType
 from typing import Any, Final
 
 from . import config as configs
+from .access import ACTOR, sign_in_link
 from .app import database_url, utc_now
-from .cli import ACTOR, sign_in_link
 from .config import Config
 from .instants import to_ms
 from .store import assessments, audit, devices, enrolment, users
