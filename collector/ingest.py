@@ -99,7 +99,8 @@ def check_signature(signed: Signed, alg: str, public_key: bytes, authorities: tu
             raise Refused("bad-signature", 401, str(error)) from error
         if verify(alg, public_key, base, signed.signature):
             return authority
-    raise Refused("bad-signature", 401, "the signature is not right for this collector's address")
+    words = "the signature is not right for this collector's address: was another used than its public_urls name?"
+    raise Refused("bad-signature", 401, words)
 
 
 def decode_body(body: bytes, encoding: str, digest: str, max_decoded: int) -> bytes:

@@ -168,8 +168,7 @@ class Uplink:
             case UplinkError():
                 raise answer
             case error:
-                words = one_line(str(error)) or type(error).__name__
-                raise UplinkError(f"{self.address.base}: {words}") from error
+                raise UplinkError(f"{self.address.base}: {_in_words(error)}") from error
 
     def _open(self) -> requests.Session:
         # The import costs more CPU than everything else in a cycle: a worker that sends nothing goes without.
@@ -206,6 +205,15 @@ def connect(folder: Folder, link: CollectorConfig, identity: Identity, host: Hos
         trusted=_bundle(folder, [file for file in (link.ca_file, link.extra_ca_file) if file is not None]),
         proxy=link.proxy,
     )
+
+
+def _in_words(error: BaseException) -> str:
+    """What the system said at the bottom of an error: libraries wrap "Connection refused" in layers of their own."""
+    words, inner = str(error), error.__cause__ or error.__context__
+    while inner is not None:
+        words = getattr(inner, "strerror", None) or words
+        inner = inner.__cause__ or inner.__context__
+    return one_line(words) or type(error).__name__
 
 
 def _bundle(folder: Folder, files: list[str]) -> str | None:

@@ -66,6 +66,13 @@ def test_half_an_answer_is_no_answer(collector: FakeCollector, uplink: Uplink) -
         uplink.post(REPORTS_PATH, b"")
 
 
+def test_a_collector_that_cannot_be_reached_is_told_in_the_words_of_the_system() -> None:
+    uplink = Uplink(address=Address.parse("http://127.0.0.1:1"), identity=ME, host=FakeHost())
+    with pytest.raises(UplinkError) as refused:
+        uplink.get(SETTINGS_PATH)
+    assert str(refused.value) == "http://127.0.0.1:1: Connection refused"
+
+
 def test_json_that_no_collector_says_is_no_answer(collector: FakeCollector, uplink: Uplink) -> None:
     collector.script = [lambda request: request.say(202, b'{"status":"thanks"}')]
     with pytest.raises(UplinkError, match="not what a collector says"):
