@@ -78,7 +78,7 @@ class Comparison(Node):
         held = self.holds(facts)
         named = [".".join(name) for name in (self.fact, self.other) if name and _look(facts, name) is None]
         if held is None:
-            return Reason(verdict="unknown", text=f"{' and '.join(named)} is unknown")
+            return Reason(verdict="unknown", text=f"{' and '.join(named)} {'is' if len(named) == 1 else 'are'} unknown")
         text = f"{'.'.join(self.fact)} = {show(_look(facts, self.fact))} {TESTS[self.test][0]}"
         if self.other is not None:
             text += f" {'.'.join(self.other)} = {show(_look(facts, self.other))}"

@@ -107,7 +107,7 @@ def test_an_unknown_verdict_names_every_fact_that_is_missing_once() -> None:
     leaf = Comparison(fact=("f", "rtt_ms"), test="gt", value=1)
     both = Comparison(fact=("f", "countries"), test="disjoint", other=("f", "names"))
     reason = Group(every=True, parts=(leaf, Negation(part=leaf), both)).explain({"f": Facts()})
-    assert missing(reason) == ("f.rtt_ms is unknown", "f.countries and f.names is unknown")
+    assert missing(reason) == ("f.rtt_ms is unknown", "f.countries and f.names are unknown")
 
 
 @pytest.mark.parametrize(
