@@ -61,13 +61,17 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def token_from(file: str) -> str:
-    """The token that stands alone in a file, or comes on standard input.
+    """The token that stands alone in a file, or comes on standard input; at a terminal it is asked for, unseen.
 
     Raises:
         ConfigError: it cannot be read, or is no token.
     """
     try:
-        if file == STDIN:
+        if file == STDIN and sys.stdin.isatty():
+            from getpass import getpass  # no cycle needs it
+
+            token = getpass("Enrolment token: ")
+        elif file == STDIN:
             token = sys.stdin.read(TOKEN_CHARACTERS)
         else:
             with open(file, encoding="ascii") as lines:

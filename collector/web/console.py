@@ -52,6 +52,7 @@ def show_queue(call: Call) -> Response:
     with call.services.store.read() as connection:
         found = alerts.listing(connection, status=status, before=position_of(call, Ranked), limit=PAGE + 1)
         names = devices.hostnames(connection, {each.subject_id for each in found})
+        highest = devices.listing(connection, limit=1) if not found else []
         fleet = devices.count(connection)
     shown = found[:PAGE]
     return page(
@@ -62,6 +63,7 @@ def show_queue(call: Call) -> Response:
         chosen=chosen,
         filters=FILTERS,
         fleet=fleet,
+        highest=highest[0] if highest else None,
         following=cursor(alert_position(shown[-1])) if len(found) > PAGE else None,
     )
 

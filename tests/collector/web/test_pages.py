@@ -73,13 +73,20 @@ def test_a_laptop_that_never_reported_says_what_to_do(world: World, browse: Any)
 def test_an_empty_collector_says_what_to_do_next(path: str, world: World, browse: Any) -> None:
     page = words(browse("viewer").get(path))
     assert "No laptop has enrolled yet" in page and "farhand-collector token create" in page
-    assert "farhand-agent enrol --url http://collector.test --token TOKEN" in page
+    assert "farhand-agent enrol --url http://collector.test --token-file -" in page
 
 
 def test_an_empty_queue_is_not_an_empty_collector(world: World, browse: Any) -> None:
     world.quiet_laptop()
-    assert "1 laptop is watched" in words(browse("viewer").get("/alerts"))
+    page = words(browse("viewer").get("/alerts"))
+    assert "1 laptop is watched" in page and "highest score" not in page
     assert "No laptop fits" in words(browse("admin").get("/devices?q=nobody"))
+
+
+def test_an_empty_queue_does_not_hide_a_score_that_opened_no_alert(world: World, browse: Any) -> None:
+    world.report(world.enrol(), tools("x11vnc"))
+    assert "No open alert" in (page := words(browse("viewer").get("/alerts")))
+    assert "the highest score is 28 low" in page
 
 
 def test_an_alert_is_worked_on_and_closed(world: World, browse: Any) -> None:
