@@ -150,10 +150,13 @@ def _tools(config: Config, folder: Folder) -> Tools:
 
 def _run(options: argparse.Namespace) -> int:
     """Check what can be checked, then become the small parent."""
+    from agent.config import unknown_kinds
     from agent.disk import AGENT_LOCK
     from agent.parent import interpreter
 
     config = _config(options)
+    for words in unknown_kinds(config):
+        logging.warning("agent.yaml: %s", words)
     lock = _folder(config).lock(AGENT_LOCK)
     os.set_inheritable(lock, True)
     given = ["--state-dir", config.state_dir]
@@ -233,9 +236,14 @@ def _enrol(options: argparse.Namespace) -> int:
 
 
 def _existing_folder(config: Config) -> tuple[Folder | None, str]:
-    """The agent's folder for commands that only look; None, and why, where it cannot be opened."""
+    """The agent's folder for commands that only look; None, and why, where it cannot be opened.
+
+    The reason is empty where there is no folder yet.
+    """
     from agent.disk import DiskError, Folder
 
+    if not os.path.lexists(config.state_dir):
+        return None, ""
     try:
         return Folder.open(Path(config.state_dir), make=False), ""
     except DiskError as error:
@@ -260,7 +268,7 @@ def _doctor(options: argparse.Namespace) -> int:
     config = _config(options)
     folder, why = _existing_folder(config)
     tools = _tools(config, folder) if folder is not None else None
-    return OK if examine(LinuxHost(), PROBES, tools, why, print) else PROBLEM
+    return OK if examine(config, LinuxHost(), PROBES, tools, why, print) else PROBLEM
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -268,7 +276,7 @@ def _show(options: argparse.Namespace) -> int:
 
     config = _config(options)
     folder, why = _existing_folder(config)
-    show(config, folder, why if os.path.lexists(config.state_dir) else "", print)
+    show(config, folder, why, print)
     return OK
 
 
@@ -281,7 +289,7 @@ def _status(options: argparse.Namespace) -> int:
 
     config = _config(options)
     folder, why = _existing_folder(config)
-    if folder is None and os.path.lexists(config.state_dir):
+    if why:
         raise DiskError(why)
     standing = status.read(config, folder, LinuxHost())
     if options.json:

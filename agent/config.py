@@ -14,6 +14,8 @@ from typing import Annotated, Any, Final
 import msgspec
 import yaml
 
+from agent.wire.signals import KINDS
+
 DEFAULT_PATH: Final = Path("/etc/farhand/agent.yaml")
 
 _PLACE = re.compile(r"\A(?P<what>.*?)(?: - at `\$(?P<place>[^`]*)`)?\Z", re.DOTALL)
@@ -62,8 +64,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     run_dir: FolderPath = "/run/farhand-agent"
     """A folder in memory, by which a state that was set back is noticed."""
     probes_off: Annotated[tuple[str, ...], _advice("a list of kinds such as [power]")] = ()
-    """Kinds that are not measured here, whatever the collector's settings say."""
+    """Kinds that are not measured here, whatever the collector's settings say. One that this agent does not know is no
+    reason to stop: a file for a whole fleet may name the kinds of newer agents. See `unknown_kinds`."""
     spool: SpoolConfig = SpoolConfig()
+
+
+def unknown_kinds(config: Config) -> list[str]:
+    """A sentence for everything in `probes_off` that switches nothing off, with the kind that may have been meant."""
+    return [
+        f"probes_off: this agent knows no kind {kind!r}, so that switches nothing off; {_nearest(kind)}"
+        for kind in config.probes_off
+        if kind not in KINDS
+    ]
+
+
+def _nearest(kind: str) -> str:
+    import difflib  # no cycle needs it
+
+    close = difflib.get_close_matches(kind.lower(), KINDS, n=1)
+    return f"did you mean {close[0]}?" if close else f"the kinds here are {', '.join(sorted(KINDS))}"
 
 
 def load(path: Path | None) -> Config:

@@ -121,7 +121,7 @@ def _enrol(tools: Tools, me: Identity | None) -> tuple[Identity, Enrolment] | fl
     """Enrol with the configured token file, where there is one; else the seconds after which to look again."""
     token_file = Path(tools.config.token_file) if tools.config.token_file is not None else None
     if token_file is None or not token_file.exists():
-        _log.warning("not enrolled; run: farhand-agent enrol --url URL --token-file FILE")
+        _log.warning(enrol.NOT_ENROLLED)
         return UNENROLLED_S
     try:
         token = token_file.read_text(encoding="ascii").strip()

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from agent import enrol, identity
+from agent.config import Config, unknown_kinds
 from agent.cycle import Tools
 from agent.disk import DiskError
 from agent.host import Host
@@ -36,29 +37,43 @@ class Finding:
 
 
 def examine(
-    host: Host, probes: Sequence[Probe], tools: Tools | None, why_no_folder: str, say: Callable[[str], None]
+    config: Config,
+    host: Host,
+    probes: Sequence[Probe],
+    tools: Tools | None,
+    why_no_folder: str,
+    say: Callable[[str], None],
 ) -> bool:
     """Look at everything and print it. True when there is no problem.
 
     Args:
-        tools: what a cycle here would work with; None where the agent's folder cannot be opened.
+        tools: what a cycle here would work with; None where the agent's folder is missing or cannot be opened.
+        why_no_folder: why it cannot be opened; empty where there is none yet.
     """
     healthy = True
-    for finding in _findings(host, probes, tools, why_no_folder):
+    for finding in _findings(config, host, probes, tools, why_no_folder):
         say(f"{finding.verdict:8}{finding.subject}{': ' if finding.words else ''}{finding.words}")
         healthy = healthy and finding.verdict != "problem"
     return healthy
 
 
-def _findings(host: Host, probes: Sequence[Probe], tools: Tools | None, why_no_folder: str) -> Iterator[Finding]:
+def _findings(
+    config: Config, host: Host, probes: Sequence[Probe], tools: Tools | None, why_no_folder: str
+) -> Iterator[Finding]:
     for run in measure_now(host, probes, catalogue_of(tools.disk if tools is not None else None)):
         yield _about_probe(run)
-    if tools is None:
+    for words in unknown_kinds(config):
+        yield Finding(subject="agent.yaml", verdict="problem", words=words)
+    if why_no_folder:
         yield Finding(subject="state folder", verdict="problem", words=why_no_folder)
         return
-    yield Finding(subject="state folder", verdict="works", words=tools.config.state_dir)
+    if tools is None:
+        yield Finding(subject="state folder", verdict="not", words=f"{config.state_dir} is made at enrolment")
+        yield from _not_enrolled()
+        return
+    yield Finding(subject="state folder", verdict="works", words=config.state_dir)
     if tools.marks is None:
-        words = f"{tools.config.run_dir} cannot be used; a state that was set back is noticed by the collector alone"
+        words = f"{config.run_dir} cannot be used; a state that was set back is noticed by the collector alone"
         yield Finding(subject="run folder", verdict="partly", words=words)
     yield from _about_collector(tools)
 
@@ -85,8 +100,7 @@ def _about_collector(tools: Tools) -> Iterator[Finding]:
         yield Finding(subject="enrolment", verdict="problem", words=str(error))
         return
     if me is None or enrolment is None:
-        words = "not enrolled; run: farhand-agent enrol --url URL --token-file FILE"
-        yield Finding(subject="enrolment", verdict="problem", words=words)
+        yield from _not_enrolled()
         return
     yield Finding(subject="enrolment", verdict="works", words=f"device {enrolment.device_id}")
     try:
@@ -107,6 +121,11 @@ def _about_collector(tools: Tools) -> Iterator[Finding]:
         side = "ahead of" if skew_s > 0 else "behind"
         words = f"{abs(skew_s):.0f} s {side} the collector's; it places reports in time by uptime all the same"
         yield Finding(subject="clock of this laptop", verdict="partly", words=words)
+
+
+def _not_enrolled() -> Iterator[Finding]:
+    yield Finding(subject="enrolment", verdict="problem", words=enrol.NOT_ENROLLED)
+    yield Finding(subject="collector", verdict="not", words="it answers enrolled laptops alone")
 
 
 def _skew_s(date: str, now: datetime) -> float | None:

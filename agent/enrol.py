@@ -29,6 +29,7 @@ from agent.wire.signing import SignatureError, SignedDocument, open_document
 
 FILE: Final = "enrolment.json"
 STDIN: Final = "-"
+NOT_ENROLLED: Final = "not enrolled; run: farhand-agent enrol --url URL --token-file FILE"
 TOKEN_CHARACTERS: Final = 1024
 SERIAL_PATH: Final = "/sys/class/dmi/id/product_serial"
 _GZIP: Final = 31

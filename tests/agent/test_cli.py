@@ -16,9 +16,13 @@ from agent.host.linux import LinuxHost
 from agent.show import declaration
 from agent.wire.signals import SIGNALS
 from tests.agent.fake_collector import FakeCollector
-from tests.agent.processes import ROOT
+from tests.agent.processes import ROOT, Agent
 from tests.agent.support import enrolled
 from tests.fakes import FakeHost
+
+
+def occasions(collector: FakeCollector) -> list[str]:
+    return [report.occasion for report in collector.received()]
 
 
 @pytest.fixture
@@ -181,9 +185,39 @@ def test_plain_http_to_another_machine_is_refused_before_a_key_is_drawn(
 def test_a_laptop_that_is_not_enrolled_says_so(home: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, *home, "status") == (1, "not enrolled: nothing is measured or sent\n", "")
     assert "not enrolled" in run(capsys, *home, "show")[1]
-    status, out, _ = run(capsys, *home, "doctor")
-    assert status == 1
-    assert "problem state folder" in out
+
+
+def test_doctor_goes_on_without_a_folder_and_makes_none(
+    home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, err = run(capsys, *home, "doctor")
+    assert (status, err) == (1, "")
+    assert "works   clock" in out
+    assert f"not     state folder: {tmp_path}/state is made at enrolment\n" in out
+    assert "problem enrolment: not enrolled; run: farhand-agent enrol --url URL --token-file FILE\n" in out
+    assert "not     collector: " in out
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_kind_that_would_be_measured_all_the_same_is_named_by_doctor_and_at_each_start(
+    tmp_path: Path, collector: FakeCollector
+) -> None:
+    laptop = Agent(tmp_path, collector)
+    laptop.config.write_text(laptop.config.read_text() + "probes_off: [powr, clock, moon_phase]\n")
+    misspelt = "probes_off: this agent knows no kind 'powr', so that switches nothing off; did you mean power?\n"
+    examined = laptop.command("doctor")
+    assert examined.returncode == 1
+    assert f"problem agent.yaml: {misspelt}" in examined.stdout
+    assert "no kind 'moon_phase', so that switches nothing off; the kinds here are clock, pl" in examined.stdout
+    assert "'clock'" not in examined.stdout
+    for starts in (1, 2):
+        laptop.start()
+        try:  # an older agent goes on under the file of a newer one
+            collector.wait_for(lambda starts=starts: occasions(collector).count("started") == starts)
+            assert laptop.stop() == 0
+        finally:
+            laptop.end()
+    assert laptop.errors.read_text().count(f"farhand-agent: agent.yaml: {misspelt}") == 2
 
 
 def test_show_has_a_sentence_for_every_field_that_can_leave(
