@@ -58,6 +58,9 @@ def user_verbs(verb: argparse.ArgumentParser) -> None:
     disable = actions.add_parser("disable", help="lock a user out, sessions and tokens included")
     disable.add_argument("name")
     disable.set_defaults(run=_user_disable)
+    enable = actions.add_parser("enable", help="let a disabled user in again; print a new link with: user link")
+    enable.add_argument("name")
+    enable.set_defaults(run=_user_enable)
 
 
 def _number_to(most: int) -> Callable[[str], int]:
@@ -185,7 +188,7 @@ def _user_link(options: argparse.Namespace) -> int:
     with _database(options) as connection:
         user = _named(connection, options.name)
         if user.disabled:
-            raise users.UserError(f"{user.name!r} is disabled, for good; make another: farhand-collector user create")
+            raise users.UserError(f"{user.name!r} is disabled; let them in again first: farhand-collector user enable")
         _, secret = _link(connection, user, _now_ms())
     _print_link(options, user, secret)
     return 0
@@ -197,6 +200,14 @@ def user_list(options: argparse.Namespace) -> int:
         for user in users.list_users(connection):
             state = "disabled" if user.disabled else "enabled"
             print(f"{user.name}  {user.role}  {state}  since {_minute(user.created_at)}")
+    return 0
+
+
+def _user_enable(options: argparse.Namespace) -> int:
+    with _database(options) as connection:
+        users.enable_user(connection, _named(connection, options.name).user_id)
+        audit.record(connection, at_ms=_now_ms(), actor=ACTOR, action="user.enabled", subject=options.name)
+    print(f"{options.name}: enabled")
     return 0
 
 

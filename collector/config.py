@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -144,6 +144,13 @@ def _wrong_values(config: Config) -> Iterator[tuple[str, str]]:
         if not _is_network(proxy):
             words = f'expected an address or network, got "{proxy}"; write one such as 10.0.0.0/8'
             yield f"trusted_proxies[{index}]", words
+    if not (config.tls or config.allow_plain_http or _is_loopback(config.listen.host)):
+        yield (
+            "listen.host",
+            f'expected a loopback address while there is no certificate, got "{config.listen.host}", which others '
+            "reach; write tls.certificate and tls.key, or 127.0.0.1 behind a proxy, or allow_plain_http: true where "
+            "something else encrypts",
+        )
     scheme, is_url, _ = (config.database or "").partition("://")
     if is_url and scheme != "sqlite" and not scheme.startswith("postgresql"):
         yield "database", f'expected SQLite or PostgreSQL, got "{scheme}"; write a path, or postgresql://user@host/name'
@@ -174,6 +181,13 @@ def open_document(path: Path) -> Document:
         document = Document("", str(path))
         document.add("", f"cannot be read: {getattr(error, 'strerror', None) or error}")
         return document
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_network(text: str) -> bool:

@@ -21,6 +21,7 @@ from .instants import from_ms, to_ms
 from .judgement.alerting import Nothing, Open, decide
 from .judgement.assess import Context, assess, context_digest
 from .judgement.engine import ReadyRule
+from .judgement.policy import Policy
 from .metrics import Metrics
 from .store import alerts, assessments
 from .store.views import load_views
@@ -55,6 +56,11 @@ class Judge:
     def rules(self) -> tuple[ReadyRule, ...]:
         """The rules that judgements are made with."""
         return self._base.rules
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that judgements are made with."""
+        return self._base.policy
 
     def decided(self) -> None:
         """Somebody closed an alert: what rules are worth has to be counted again."""

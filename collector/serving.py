@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import ipaddress
 import logging
 import os
 from collections.abc import Iterator
@@ -31,10 +30,9 @@ def serve(config: Config) -> None:
     """Answer requests until SIGTERM or SIGINT.
 
     Raises:
-        ServeError: plain HTTP on an address that others reach, or another collector on the same data.
+        ServeError: another collector works on the same data.
     """
     configure_logging(config.log_level)
-    _require_encryption(config)
     with only_one(Path(config.data_dir)):
         _migrate_if_new(config)
         app = create_app(config)
@@ -63,22 +61,6 @@ def _migrate_if_new(config: Config) -> None:
         engine = open_engine(url)
         migrate(engine)
         engine.dispose()
-
-
-def _require_encryption(config: Config) -> None:
-    if config.tls or config.allow_plain_http or _is_loopback(config.listen.host):
-        return
-    raise ServeError(
-        f"listen.host is {config.listen.host}, which others reach, and there is no certificate: set tls.certificate "
-        "and tls.key, or listen on 127.0.0.1 behind a proxy, or set allow_plain_http: true if something else encrypts"
-    )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @contextlib.contextmanager

@@ -16,7 +16,8 @@ def places(expected: Expected, clock: Clock, session: Session) -> tuple[Place, .
 
 def _claim(expected: Expected) -> Place:
     if not expected.countries:
-        return Place(place="claim", known=False, sentence="Nothing says where this laptop should be.")
+        sentence = "Nothing says where this laptop should be: the policy names no home_countries."
+        return Place(place="claim", known=False, sentence=sentence)
     sentence = f"Expected in {show(expected.countries)}, by the {expected.known_by}."
     return Place(place="claim", known=True, sentence=sentence)
 

@@ -135,6 +135,12 @@ def disable_user(connection: Connection, user_id: str, now_ms: int) -> None:
     )
 
 
+def enable_user(connection: Connection, user_id: str) -> None:
+    """Let a user in again. What ended when they were disabled stays ended: they need a new link."""
+    table = schema.users
+    connection.execute(update(table).where(table.c.user_id == user_id).values(disabled_ms=None))
+
+
 def check_password(connection: Connection, name: str, password: str) -> User | None:
     """The user whose name and password these are. Takes as long for unknown names as for wrong passwords."""
     row = connection.execute(select(schema.users).where(schema.users.c.name == name)).one_or_none()

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
 from collector.store import audit, enrolment, users
+from collector.strict import nearest
 
 from .answers import answer, no_content
 from .auth import Scope
@@ -48,6 +49,9 @@ def list_enrolment_tokens(call: Call) -> Response:
 def create_enrolment_token(call: Call) -> Response:
     """POST /api/v1/enrolment-tokens: the answer holds the secret, this once."""
     asked, now_ms = call.json(NewEnrolmentToken), call.services.now_ms()
+    groups = call.services.judge.policy.groups.keys() | {"default"}
+    if asked.group not in groups:
+        raise ApiError("bad-request", 400, f"group: no group is called that; {nearest(asked.group, groups)}")
 
     def work(connection: Connection) -> tuple[str, str]:
         made = enrolment.create_token(

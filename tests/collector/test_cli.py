@@ -84,6 +84,15 @@ def test_a_disabled_user_gets_no_link_that_would_not_work(ready: Path, capsys: p
     assert err == "ann, admin: this signs in once, within 24 hours\n"
     assert run(["--config", str(ready), "user", "disable", "ann"]) == 0
     assert "'ann' is disabled" in failing(ready, "user", "link", "ann", capsys=capsys)
+    assert run(["--config", str(ready), "user", "enable", "ann"]) == 0
+    assert run(["--config", str(ready), "user", "link", "ann"]) == 0
+
+
+def test_plain_http_that_others_reach_is_a_mistake(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config.write_text(config.read_text() + "listen: {host: 0.0.0.0}\n")
+    assert run(["--config", str(config), "check"]) == 2
+    assert "listen.host (line" in capsys.readouterr().out
+    assert run(["--config", str(config), "serve"]) == 2
 
 
 def test_check_counts_in_words(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

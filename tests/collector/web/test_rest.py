@@ -222,6 +222,7 @@ def test_an_enrolment_token_lets_laptops_in_until_it_is_revoked(world: World, ap
     assert api("GET", "/enrolment-tokens").json()["items"][0]["revoked"] is True
     problem(api("DELETE", "/enrolment-tokens/tok-none"), 404, "not-found")
     assert "$.quota" in problem(api("POST", "/enrolment-tokens", json={"quota": 0}), 400, "bad-request")
+    assert "default" in problem(api("POST", "/enrolment-tokens", json={"group": "defualt"}), 400, "bad-request")
 
 
 def test_an_api_token_works_until_it_is_revoked(world: World, api: Any) -> None:
