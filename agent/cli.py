@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agent.config import Config
     from agent.cycle import Tools
     from agent.disk import Folder
+    from agent.uplink import Address
 
 OK, PROBLEM, USAGE = 0, 1, 2
 WORKER_NICE: Final = 10
@@ -216,13 +217,13 @@ def _enrol(options: argparse.Namespace) -> int:
     from agent.uplink import Address, connect
 
     config = _config(options)
+    _check_link(Address.parse(options.url), options.ca)
     folder = _folder(config)
     folder.lock(WORK_LOCK, WORK_WAIT_S)
     ca_file = str(options.ca.absolute()) if options.ca is not None else config.collector.ca_file
     link = CollectorConfig(
         url=options.url, ca_file=ca_file, extra_ca_file=config.collector.extra_ca_file, proxy=config.collector.proxy
     )
-    Address.parse(options.url)
     token = options.token if options.token is not None else enrol.token_from(options.token_file)
     tools = _tools(config, folder)
     host = tools.host
@@ -233,6 +234,18 @@ def _enrol(options: argparse.Namespace) -> int:
     if options.token_file not in (None, enrol.STDIN):
         Path(options.token_file).unlink(missing_ok=True)
     return OK
+
+
+def _check_link(address: Address, ca: Path | None) -> None:
+    """Refuse certificates that would not do what whoever gave them expects."""
+    from agent.config import ConfigError
+    from agent.uplink import certificates
+
+    if ca is None:
+        return
+    if not address.base.startswith("https:"):
+        raise ConfigError(f"--ca: {address.base} shows no certificate that it could vouch for; leave --ca out")
+    certificates.check(str(ca))
 
 
 def _existing_folder(config: Config) -> tuple[Folder | None, str]:

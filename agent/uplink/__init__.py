@@ -6,7 +6,6 @@ small, soon and as JSON: a captive portal, a redirect or half an answer is the s
 
 from __future__ import annotations
 
-import logging
 import threading
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
@@ -28,6 +27,7 @@ from agent.wire.signing import (
 
 from .address import Address
 from .answer import Reply, UplinkError, one_line, read_reply
+from .certificates import bundle
 
 if TYPE_CHECKING:
     import requests
@@ -58,9 +58,6 @@ READ_S: Final = 15.0
 """The longest silence in an answer."""
 WHOLE_S: Final = 20.0
 """The longest that one exchange may take, however its bytes are drip-fed."""
-BUNDLE: Final = "ca-bundle.pem"
-
-_log = logging.getLogger(__name__)
 
 
 class Uplink:
@@ -194,7 +191,7 @@ def connect(folder: Folder, link: CollectorConfig, identity: Identity, host: Hos
     """An uplink to the collector of a configuration, trusting its one or two certificate files.
 
     Raises:
-        UplinkError: no address is known, it is refused, or a certificate file cannot be read.
+        UplinkError: no address is known, it is refused, or a certificate file is of no use.
     """
     if link.url is None:
         raise UplinkError("collector.url is not set; write it into agent.yaml or enrol with --url")
@@ -202,7 +199,7 @@ def connect(folder: Folder, link: CollectorConfig, identity: Identity, host: Hos
         address=Address.parse(link.url),
         identity=identity,
         host=host,
-        trusted=_bundle(folder, [file for file in (link.ca_file, link.extra_ca_file) if file is not None]),
+        trusted=bundle(folder, [file for file in (link.ca_file, link.extra_ca_file) if file is not None]),
         proxy=link.proxy,
     )
 
@@ -214,33 +211,3 @@ def _in_words(error: BaseException) -> str:
         words = getattr(inner, "strerror", None) or words
         inner = inner.__cause__ or inner.__context__
     return one_line(words) or type(error).__name__
-
-
-def _bundle(folder: Folder, files: list[str]) -> str | None:
-    """One file that holds all the certificates: the HTTP library takes no more than one.
-
-    It is also a copy, so a file that was given at enrolment and then tidied away mutes no laptop.
-    """
-    if not files:
-        return None
-    bundle = str(folder.path / BUNDLE)
-    try:
-        certificates = b"\n".join(open_bytes(file) for file in files)
-    except OSError as error:
-        words = f"{error.filename}: {error.strerror}; check ca_file and extra_ca_file"
-        if not folder.has(BUNDLE):
-            raise UplinkError(words) from error
-        _log.warning("%s; the copy in %s stays in use", words, bundle)
-        return bundle
-    try:
-        if folder.read(BUNDLE) != certificates:
-            folder.save(BUNDLE, certificates)
-    except OSError as error:
-        raise UplinkError(f"{bundle}: {error.strerror}; make room for it") from error
-    return bundle
-
-
-def open_bytes(path: str) -> bytes:
-    """A file's bytes."""
-    with open(path, "rb") as file:
-        return file.read()

@@ -15,6 +15,7 @@ import trustme
 import yaml
 from nacl.signing import SigningKey
 
+from agent.cli import main
 from agent.config import CollectorConfig
 from agent.disk import Folder
 from agent.identity import Identity
@@ -112,10 +113,54 @@ def test_a_certificate_that_has_run_out_is_refused(folder: Folder, old: trustme.
         fetch(folder, collector, ca_file=pem["old"])
 
 
-def test_a_file_without_certificates_is_an_ordinary_error(folder: Folder, old: trustme.CA, tmp_path: Path) -> None:
-    (tmp_path / "empty.pem").write_text("not a certificate\n")
-    with serving(old) as collector, pytest.raises(UplinkError, match="localhost"):
-        fetch(folder, collector, ca_file=str(tmp_path / "empty.pem"))
+def useless(content: str, old: trustme.CA) -> bytes:
+    """What a person may take for a file of certificates."""
+    whole = old.cert_pem.bytes()
+    return {
+        "nothing": b"",
+        "words": b"not a certificate\n",
+        "a key": old.private_key_pem.bytes(),
+        "DER": ssl.PEM_cert_to_DER_cert(whole.decode()),
+        "half a certificate": whole[: len(whole) // 2],
+        "one and a half": whole + whole[: len(whole) // 2],
+    }[content]
+
+
+CONTENTS = ("nothing", "words", "a key", "DER", "half a certificate", "one and a half")
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_a_file_without_certificates_is_named_and_a_good_copy_stays_in_use(
+    folder: Folder,
+    old: trustme.CA,
+    pem: dict[str, str],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    content: str,
+) -> None:
+    (tmp_path / "bad.pem").write_bytes(useless(content, old))
+    with serving(old) as collector:
+        with pytest.raises(UplinkError, match=r"bad\.pem: not a file of certificates .*; check ca_file"):
+            fetch(folder, collector, ca_file=str(tmp_path / "bad.pem"))
+        assert fetch(folder, collector, ca_file=pem["old"]) == 200
+        assert fetch(folder, collector, ca_file=str(tmp_path / "bad.pem")) == 200
+    assert "bad.pem: not a file of certificates" in caplog.text
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_an_enrolment_with_a_file_without_certificates_says_so_and_asks_nobody(
+    old: trustme.CA, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    (tmp_path / "bad.pem").write_bytes(useless(content, old))
+    given = ["--token", "good", "--state-dir", str(tmp_path / "state"), "--ca"]
+    with serving(old) as collector:
+        assert main(["enrol", "--url", collector.url, *given, str(tmp_path / "bad.pem")]) == 1
+        assert main(["enrol", "--url", collector.url, *given, str(tmp_path / "none.pem")]) == 1
+        assert collector.requests == []
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"farhand-agent: {tmp_path}/bad.pem: not a file of certificates (PEM), which")
+    assert second == f"farhand-agent: {tmp_path}/none.pem: No such file or directory; give a file of certificates (PEM)"
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_certificate_file_that_was_tidied_away_stays_in_use(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import trustme
 from nacl.signing import SigningKey
 
 from agent.config import CollectorConfig
@@ -246,13 +247,14 @@ def test_an_address_that_would_not_be_safe_is_refused(url: str) -> None:
 
 
 def test_two_certificate_files_are_trusted_together(folder: Folder, tmp_path: Path) -> None:
-    (tmp_path / "old.pem").write_text("OLD")
-    (tmp_path / "new.pem").write_text("NEW")
+    for name in ("old", "new"):
+        trustme.CA().cert_pem.write_to_path(str(tmp_path / f"{name}.pem"))
     link = CollectorConfig(
         url="https://farhand.example.com", ca_file=str(tmp_path / "old.pem"), extra_ca_file=str(tmp_path / "new.pem")
     )
     connect(folder, link, ME, FakeHost())
-    assert folder.read("ca-bundle.pem") == b"OLD\nNEW"
+    both = [(tmp_path / f"{name}.pem").read_bytes() for name in ("old", "new")]
+    assert folder.read("ca-bundle.pem") == b"\n".join(both)
 
 
 def test_a_certificate_file_that_is_missing_is_named(folder: Folder) -> None:
