@@ -97,8 +97,15 @@ def load(path: Path | None) -> Config:
         if path is None:
             return Config()
         raise ConfigError(f"{path}: no such file; give the path of an agent.yaml") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path or DEFAULT_PATH}: {error}; make it a readable UTF-8 file") from error
+    except IsADirectoryError:
+        raise ConfigError(f"{path or DEFAULT_PATH}: is a folder; give the path of an agent.yaml") from None
+    except PermissionError as error:
+        words = "this user may not read it; run the command with sudo, or as the agent's user"
+        raise ConfigError(f"{path or DEFAULT_PATH}: {words}") from error
+    except OSError as error:
+        raise ConfigError(f"{path or DEFAULT_PATH}: {error.strerror}; make it a readable file") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path or DEFAULT_PATH}: not text; save it as UTF-8") from error
     return parse(text, (path or DEFAULT_PATH).name)
 
 

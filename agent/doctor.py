@@ -113,7 +113,7 @@ def _about_collector(tools: Tools) -> Iterator[Finding]:
         yield Finding(subject="collector", verdict="problem", words=str(error))
         return
     if reply.status != 200:
-        yield Finding(subject="collector", verdict="problem", words=f"{reply.status} {reply.problem} {reply.detail}")
+        yield Finding(subject="collector", verdict="problem", words=reply.refusal)
         return
     yield Finding(subject="collector", verdict="works", words=uplink.address.base)
     skew_s = _skew_s(reply.date, tools.host.now())

@@ -77,8 +77,10 @@ def token_from(file: str) -> str:
         else:
             with open(file, encoding="ascii") as lines:
                 token = lines.read(TOKEN_CHARACTERS)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file}: {error}; write the token alone into it") from error
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror}; write the token alone into it") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: not a token; write the token alone into it") from error
     if not token.strip().isascii() or len(token.split()) != 1:
         raise ConfigError(f"{file}: not one token; write the token alone into it")
     return token.strip()

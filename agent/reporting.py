@@ -45,7 +45,7 @@ def report_now(
         body = packed(position)
         excess = spool.excess(len(body))
         if excess:
-            _log.warning("the spool is full: %d reports are given up", len(excess))
+            _log.warning("the spool is full; reports given up: %d", len(excess))
             memory.count_dropped(excess)
             spool.drop(excess)
             body = packed(position)

@@ -79,9 +79,14 @@ def tell(status: Status, say: Callable[[str], None]) -> None:
     say(f"device      {status.device_id}")
     say(f"collector   {status.collector}")
     say(f"delivered   {status.delivered_at.isoformat(' ', 'seconds') if status.delivered_at else 'nothing yet'}")
-    say(f"waiting     {status.spool_depth} reports")
-    say(f"given up    {status.dropped} reports")
+    say(f"waiting     {_reports(status.spool_depth)}")
+    say(f"given up    {_reports(status.dropped)}")
     if status.failures:
-        say(f"upload      failed {status.failures} times running; next try in {status.backoff_s:.0f} s or later")
+        times = "once" if status.failures == 1 else f"{status.failures} times running"
+        say(f"upload      failed {times}; next try in {status.backoff_s:.0f} s or later")
     say(f"settings    version {status.settings_version}, a cycle every {status.interval_s:g} s")
     say(f"catalogue   version {status.catalogue_version}")
+
+
+def _reports(count: int) -> str:
+    return "1 report" if count == 1 else f"{count} reports"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
-from agent.wire.problems import Problem
+from agent.wire.problems import Problem, problem_type
 
 if TYPE_CHECKING:
     import requests
@@ -15,6 +15,7 @@ MAX_WORDS: Final = 300
 """Characters of a stranger's text that go into the log."""
 OVERLOADED: Final = frozenset({429, 503})
 
+_TOKEN_REFUSED: Final = problem_type("token-refused")
 _JSON_TYPES: Final = frozenset({"application/json", "application/problem+json"})
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _T = TypeVar("_T")
@@ -42,6 +43,13 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     date: str = ""
     """The Date header."""
 
+    @property
+    def refusal(self) -> str:
+        """Why this is not what was asked for. A person who enrols needs no more than the reason."""
+        if self.problem == _TOKEN_REFUSED:
+            return f"the collector refused: {self.detail}"
+        return f"the collector answered {self.status} {self.problem} {self.detail}".rstrip()
+
     def read(self, struct: type[_T], *accepted: int) -> _T:
         """The body, where the status is one of those accepted.
 
@@ -49,7 +57,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
             UplinkError: another status, or a body that is not of this form.
         """
         if self.status not in accepted:
-            raise UplinkError(f"{self.status} {self.problem} {self.detail}".rstrip(), self.retry_after_s)
+            raise UplinkError(self.refusal, self.retry_after_s)
         try:
             return msgspec.json.decode(self.body, type=struct)
         except _UNREADABLE as error:

@@ -59,7 +59,7 @@ class Platform(Signal, frozen=True, kw_only=True):
     hostname: str
     """Host name as set on the machine."""
     manufacturer: str | None
-    """System manufacturer from SMBIOS; None where it cannot be read."""
+    """System manufacturer from SMBIOS; empty where it cannot be read."""
     product: str | None
     """Product name from SMBIOS."""
     serial: str | None
@@ -69,7 +69,7 @@ class Platform(Signal, frozen=True, kw_only=True):
     chassis: str | None
     """Form of the machine from SMBIOS: notebook, convertible, desktop, server, other."""
     hypervisor: str | None
-    """Name of the hypervisor this system runs on, "none" on bare metal, None where it cannot be told."""
+    """Name of the hypervisor this system runs on, "none" on bare metal, empty where it cannot be told."""
 
 
 class Power(Signal, frozen=True, kw_only=True):
@@ -80,11 +80,11 @@ class Power(Signal, frozen=True, kw_only=True):
     purpose: ClassVar[str] = "Whether the laptop is on mains power and whether its lid is closed."
 
     on_mains: bool | None
-    """True while a charger feeds the laptop; None on machines that cannot tell."""
+    """True while a charger feeds the laptop; empty on machines that cannot tell."""
     has_battery: bool
     """True where the system has a battery."""
     lid_closed: bool | None
-    """True while the lid is closed; None where there is no lid switch."""
+    """True while the lid is closed; empty where there is no lid switch."""
 
 
 class RemoteTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,7 +130,7 @@ class Tunnel(msgspec.Struct, frozen=True, kw_only=True):
     """Catalogue id of the tunnel program, such as openssh or cloudflared; "unknown" for a program that the catalogue
     does not list, but that holds both the session's near end and a connection to elsewhere."""
     peer_address: str | None = None
-    """Address of the far end of the tunnel's own connection; None where it was not found."""
+    """Address of the far end of the tunnel's own connection; empty where it was not found."""
     peer_port: Port | None = None
     """Port of that far end."""
     min_rtt_ms: NonNegative | None = None
@@ -149,7 +149,7 @@ class RemoteSession(msgspec.Struct, frozen=True, kw_only=True):
     peer_port: Port
     """Port of the other end."""
     age_s: NonNegative | None = None
-    """Seconds since the process was started that serves this connection alone; None where one process serves many."""
+    """Seconds since the process was started that serves this connection alone; empty where one process serves many."""
     bytes_sent: Count | None = None
     """Bytes this laptop sent and the other end acknowledged (the kernel's counter)."""
     bytes_received: Count | None = None

@@ -14,6 +14,7 @@ from agent.cli import main
 from agent.disk import Folder
 from agent.host.linux import LinuxHost
 from agent.show import declaration
+from agent.status import Status, tell
 from agent.wire.signals import SIGNALS
 from tests.agent.fake_collector import FakeCollector
 from tests.agent.processes import ROOT, Agent
@@ -83,7 +84,54 @@ def test_a_refused_token_is_said_in_one_line(
 ) -> None:
     status, out, err = run(capsys, *home, "enrol", "--url", collector.url, "--token", "bad")
     assert (status, out) == (1, "")
-    assert err.strip() == "farhand-agent: 403 urn:farhand:problem:token-refused token-refused"
+    assert err == "farhand-agent: the collector refused: token-refused\n"
+
+
+def test_any_other_refusal_keeps_its_number_and_type_for_whoever_looks_it_up(
+    home: list[str], collector: FakeCollector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    collector.script = [lambda request: request.refuse("too-many-requests", 429)]
+    err = run(capsys, *home, "enrol", "--url", collector.url, "--token", "good")[2]
+    told = "the collector answered 429 urn:farhand:problem:too-many-requests too-many-requests"
+    assert err == f"farhand-agent: {told}\n"
+
+
+def test_certificates_for_plain_http_are_refused_before_a_key_is_drawn(
+    home: list[str], tmp_path: Path, collector: FakeCollector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*home, "enrol", "--url", collector.url, "--token", "good", "--ca", str(tmp_path / "ca.pem"))
+    status, _, err = run(capsys, *words)
+    assert (status, collector.requests) == (2, [])
+    assert err.endswith("leave --ca out\n")
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_folder_in_place_of_a_configuration_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = f"farhand-agent: {tmp_path}: is a folder; give the path of an agent.yaml\n"
+    assert run(capsys, "--config", str(tmp_path), "status") == (2, "", said)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, ["waiting     0 reports", "given up    0 reports"]),
+        (1, ["waiting     1 report", "given up    1 report", "upload      failed once; next try in 9 s or later"]),
+        (
+            2,
+            [
+                "waiting     2 reports",
+                "given up    2 reports",
+                "upload      failed 2 times running; next try in 9 s or later",
+            ],
+        ),
+    ],
+)
+def test_the_status_counts_as_people_do(count: int, words: list[str]) -> None:
+    said: list[str] = []
+    tell(Status(enrolled=True, version="1", spool_depth=count, dropped=count, failures=count, backoff_s=9), said.append)
+    assert [line for line in said if line.startswith(("waiting", "given up", "upload"))] == words
 
 
 def test_a_token_may_come_in_a_file_which_is_deleted_after_use(
@@ -230,6 +278,8 @@ def test_show_has_a_sentence_for_every_field_that_can_leave(
         for field in signal.__struct_fields__:
             assert f"\n  {field}: " in out, f"{signal.kind}.{field} has no sentence"
     assert [line for line in declaration() if line.strip() and ":" not in line] == []
+    assert "; empty where it cannot be read." in out
+    assert "None" not in out  # a programmer's word
     for said_around in ("created_at", "dropped", "serial", "hostname", "token"):
         assert f"  {said_around}: " in out
     assert "\n    min_rtt_ms: " in out
