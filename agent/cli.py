@@ -20,12 +20,8 @@ if TYPE_CHECKING:
     from agent.config import Config
     from agent.cycle import Tools
     from agent.disk import Folder
-    from agent.uplink import Address
 
 OK, PROBLEM, USAGE = 0, 1, 2
-WORKER_NICE: Final = 10
-WORKER_CPU_S: Final = 20
-WORKER_MEMORY_BYTES: Final = 1024**3
 WORK_WAIT_S: Final = 30.0
 
 
@@ -173,7 +169,7 @@ def _cycle(options: argparse.Namespace) -> int:
     """One cycle, bounded in every way, as the parent's worker or by hand."""
     import signal
 
-    from agent.cycle import run_cycle
+    from agent.cycle import run_cycle, step_back
     from agent.disk import WORK_LOCK
     from agent.parent import CYCLE_S
 
@@ -181,8 +177,7 @@ def _cycle(options: argparse.Namespace) -> int:
         os.set_inheritable(options.reply_fd, False)
         # Service managers tell every process to stop at once; the parent gives this one the time to end its cycle.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(WORKER_NICE)
-    _set_limits()
+    step_back()
     # The parent kills a worker that hangs; this one is for a worker that lost its parent.
     signal.alarm(int(CYCLE_S))
     config = _config(options)
@@ -194,21 +189,6 @@ def _cycle(options: argparse.Namespace) -> int:
     return OK
 
 
-def _set_limits() -> None:
-    """Bound what this process may use. A hard limit that is lower already stays."""
-    import resource
-
-    # No core file: it would hold the key.
-    for what, most in (
-        (resource.RLIMIT_CPU, WORKER_CPU_S),
-        (resource.RLIMIT_AS, WORKER_MEMORY_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (least, least))
-
-
 def _enrol(options: argparse.Namespace) -> int:
     from agent import enrol, identity
     from agent.config import CollectorConfig
@@ -217,7 +197,7 @@ def _enrol(options: argparse.Namespace) -> int:
     from agent.uplink import Address, connect
 
     config = _config(options)
-    _check_link(Address.parse(options.url), options.ca)
+    enrol.check_link(Address.parse(options.url), options.ca)
     folder = _folder(config)
     folder.lock(WORK_LOCK, WORK_WAIT_S)
     ca_file = str(options.ca.absolute()) if options.ca is not None else config.collector.ca_file
@@ -236,18 +216,6 @@ def _enrol(options: argparse.Namespace) -> int:
     return OK
 
 
-def _check_link(address: Address, ca: Path | None) -> None:
-    """Refuse certificates that would not do what whoever gave them expects."""
-    from agent.config import ConfigError
-    from agent.uplink import certificates
-
-    if ca is None:
-        return
-    if not address.base.startswith("https:"):
-        raise ConfigError(f"--ca: {address.base} shows no certificate that it could vouch for; leave --ca out")
-    certificates.check(str(ca))
-
-
 def _existing_folder(config: Config) -> tuple[Folder | None, str]:
     """The agent's folder for commands that only look; None, and why, where it cannot be opened.
 
@@ -263,12 +231,21 @@ def _existing_folder(config: Config) -> tuple[Folder | None, str]:
         return None, str(error)
 
 
+def _note_what_stays_unseen(why_no_folder: str = "") -> None:
+    """Say to a person without rights that the agent itself may see more."""
+    if why_no_folder:
+        logging.warning("%s", why_no_folder)
+    if os.geteuid() != 0:
+        logging.warning("without root the serial number and other users' programs stay unseen; sudo shows more")
+
+
 def _once(options: argparse.Namespace) -> int:
     from agent.host.linux import LinuxHost
     from agent.once import once
     from agent.probes import PROBES
 
-    folder, _ = _existing_folder(_config(options))
+    folder, why = _existing_folder(_config(options))
+    _note_what_stays_unseen(why)
     once(LinuxHost(), PROBES, folder, print, as_json=options.json)
     return OK
 
@@ -281,6 +258,7 @@ def _doctor(options: argparse.Namespace) -> int:
     config = _config(options)
     folder, why = _existing_folder(config)
     tools = _tools(config, folder) if folder is not None else None
+    _note_what_stays_unseen()
     return OK if examine(config, LinuxHost(), PROBES, tools, why, print) else PROBLEM
 
 

@@ -21,6 +21,7 @@ AGENT_LOCK: Final = "agent.lock"
 WORK_LOCK: Final = "work.lock"
 """Held by whoever changes the folder: a cycle, or an enrolment by hand beside a running agent."""
 _HIDDEN: Final = "."
+_AS_OWNER: Final = "run this as the agent's user (with sudo, where that is root), or choose another state_dir"
 
 
 class DiskError(Exception):
@@ -108,6 +109,8 @@ class Folder(Disk):
             if make:
                 path.mkdir(mode=0o700, parents=True, exist_ok=True)
             return cls._checked(os.open(path, os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC), path)
+        except PermissionError as error:
+            raise DiskError(f"{path}: this user may not open it; {_AS_OWNER}") from error
         except OSError as error:
             raise DiskError(f"{path}: {error.strerror}; it must be a real folder that this user owns") from error
 
@@ -116,7 +119,8 @@ class Folder(Disk):
         status = os.fstat(descriptor)
         problem = None
         if status.st_uid != os.geteuid():
-            problem = f"belongs to user {status.st_uid}; run the agent as that user, or choose another state_dir"
+            owner = "root" if status.st_uid == 0 else f"user {status.st_uid}"
+            problem = f"belongs to {owner}; {_AS_OWNER}"
         elif stat.S_IMODE(status.st_mode) & 0o022:
             problem = f"others may write to it; chmod go-w {path}"
         if problem is not None:

@@ -81,8 +81,7 @@ def _findings(
 def _about_probe(run: Run) -> Finding:
     kind, failure = run.measurement.kind, run.measurement.failure
     if failure is not None:
-        words = f"{failure}: {run.detail}" + (f"; {run.remedy}" if run.remedy else "")
-        return Finding(subject=kind, verdict="not" if failure in HARMLESS else "problem", words=words)
+        return Finding(subject=kind, verdict="not" if failure in HARMLESS else "problem", words=f"{failure}: {run.why}")
     cost = f"{run.measurement.runtime_ms:.0f} ms, {run.cpu_ms:.0f} ms of CPU time"
     data = msgspec.json.decode(bytes(run.measurement.data))
     missing = [name for name, value in data.items() if value is None]

@@ -11,6 +11,7 @@ import contextlib
 import logging
 import sys
 import zlib
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -21,7 +22,7 @@ from agent.config import CollectorConfig, ConfigError
 from agent.disk import Disk, DiskError
 from agent.host import Host, HostError
 from agent.identity import Identity
-from agent.uplink import DOCUMENT_BYTES, ENROL_PATH, Uplink, UplinkError
+from agent.uplink import DOCUMENT_BYTES, ENROL_PATH, Address, Uplink, UplinkError, certificates
 from agent.wire.enrolment import RECEIPT_PURPOSE, EnrolAnswer, EnrolRequest, Receipt
 from agent.wire.report import Uuid
 from agent.wire.settings import SettingsAnswer
@@ -59,6 +60,20 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self.collector, **{name: value for name, value in values.items() if value is not None}
         )
+
+
+def check_link(address: Address, ca: Path | None) -> None:
+    """Refuse certificates that would not do what whoever gave them expects.
+
+    Raises:
+        ConfigError: nothing that they could vouch for is shown at this address.
+        UplinkError: it is no file of certificates.
+    """
+    if ca is None:
+        return
+    if not address.base.startswith("https:"):
+        raise ConfigError(f"--ca: {address.base} shows no certificate that it could vouch for; leave --ca out")
+    certificates.check(str(ca))
 
 
 def token_from(file: str) -> str:

@@ -40,7 +40,7 @@ def once(host: Host, probes: Sequence[Probe], disk: Disk | None, say: Callable[[
         measurement = run.measurement
         say(f"{measurement.kind}: {measurement.runtime_ms:.1f} ms, {run.cpu_ms:.1f} ms of CPU time")
         if measurement.failure is not None:
-            say(f"  {measurement.failure}: {run.detail}")
+            say(f"  {measurement.failure}: {run.why}")
         else:
             say("  " + msgspec.json.format(bytes(measurement.data)).decode().replace("\n", "\n  "))
 

@@ -38,6 +38,11 @@ class Run:
     remedy: str = ""
     """What would make it work."""
 
+    @property
+    def why(self) -> str:
+        """Why there is no signal, and what would help."""
+        return f"{self.detail}; {self.remedy}" if self.remedy else self.detail
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:

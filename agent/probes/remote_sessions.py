@@ -42,7 +42,9 @@ def collect(given: Given) -> RemoteSessions:
     """
     if given.catalogue is None:
         raise Unavailable(
-            "unsupported", "no catalogue of remote-access tools", "enrol this laptop: the collector sends it"
+            "unsupported",
+            "no catalogue of remote-access tools",
+            "it comes with enrolment, and only the agent's own user may read it",
         )
     running = find_running(given.catalogue, given.host)
     hidden = sorted(one.tool.id for one in running if any(process.path is None for process in one.processes))

@@ -30,7 +30,9 @@ def collect(given: Given) -> RemoteTools:
     """
     if given.catalogue is None:
         raise Unavailable(
-            "unsupported", "no catalogue of remote-access tools", "enrol this laptop: the collector sends it"
+            "unsupported",
+            "no catalogue of remote-access tools",
+            "it comes with enrolment, and only the agent's own user may read it",
         )
     found = sorted(find_tools(given.catalogue, given.host), key=lambda one: one.tool.id)
     owners = [process.pid for one in found for process in one.processes]

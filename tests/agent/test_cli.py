@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -197,6 +198,26 @@ def test_a_folder_of_somebody_else_is_never_called_not_enrolled(
     assert "clock (sent when it changes)" in out
     assert "is not for this user to see" in out
     assert "nothing was sent" not in out
+
+
+@pytest.mark.parametrize("command", ["once", "doctor"])
+def test_a_person_without_rights_is_told_that_the_agent_sees_more(
+    home: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+) -> None:
+    folder = Folder.open(tmp_path / "state")
+    enrolled(folder, FakeHost())
+    folder.close()
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    status, out, _ = run(capsys, *home, command)
+    assert status == (0 if command == "once" else 1)
+    assert "without root the serial number and other users' programs stay unseen; sudo shows more" in caplog.text
+    assert f"{tmp_path}/state: belongs to " in (caplog.text if command == "once" else out)
+    assert "no catalogue of remote-access tools; it comes with enrolment, and only the agent's own user" in out
 
 
 def test_a_state_that_is_damaged_stops_nobody_who_looks(

@@ -39,7 +39,7 @@ def test_a_folder_that_others_may_write_to_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
-    with pytest.raises(DiskError, match="belongs to user"):
+    with pytest.raises(DiskError, match=r"belongs to \w+( \d+)?; run this as the agent's user"):
         Folder.open(tmp_path)
 
 

@@ -78,4 +78,4 @@ def test_the_words_hold_the_same() -> None:
     once(Laptop(), PROBES, None, said.append, as_json=False)
     text = "\n".join(said)
     assert '"timezone": "Europe/Berlin"' in text
-    assert "denied: /sys/secret: permission denied" in text
+    assert "denied: /sys/secret: permission denied; run the agent as root" in text
