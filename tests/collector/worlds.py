@@ -5,6 +5,7 @@ The application is the real one, the reports are signed and go through the real 
 
 from __future__ import annotations
 
+import atexit
 import gzip
 import shutil
 import time
@@ -42,10 +43,17 @@ LONG = "W" * 65536
 POLICY = "home_countries: [US]\nallowed_tools: [openssh-server]\n"
 
 
+def _folder() -> Path:
+    """A folder that goes when the tests end."""
+    folder = Path(mkdtemp(prefix="farhand-test-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 @cache
 def template_database() -> Path:
     """An empty database of the current shape, to be copied."""
-    path = Path(mkdtemp(prefix="farhand-test-")) / "collector.sqlite"
+    path = _folder() / "collector.sqlite"
     engine = open_engine(f"sqlite:///{path}")
     migrate(engine)
     engine.dispose()
@@ -55,7 +63,7 @@ def template_database() -> Path:
 @cache
 def known() -> Knowledge:
     """The shipped rules and catalogue with the tests' policy."""
-    path = Path(mkdtemp(prefix="farhand-test-")) / "policy.yaml"
+    path = _folder() / "policy.yaml"
     path.write_text(POLICY)
     return knowledge.load(path)
 
