@@ -123,8 +123,9 @@ class Judge:
         assessments.save(connection, made)
         gone = set(device_ids) - set(views)
         assessments.unqueue(connection, gone)
+        standing = alerts.standing(connection, list(views))
         for each in made:
-            step = decide(each, *alerts.standing(connection, each.device_id))
+            step = decide(each, *standing.get(each.device_id, alerts.Standing()))
             if isinstance(step, Nothing):
                 continue
             alerts.apply(connection, each.device_id, step, now_ms)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Collection, Sequence
+from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -122,29 +122,37 @@ def history(connection: Connection, alert_id: str) -> list[Event]:
     ]
 
 
-def standing(connection: Connection, device_id: str) -> tuple[OpenAlert | None, ClosedAlert | None]:
+class Standing(NamedTuple):
     """The alert about a device that people work on, and the last one that was closed."""
-    table = schema.alerts
-    newest = (
-        select(table)
-        .where(table.c.subject_kind == "device", table.c.subject_id == device_id)
-        .order_by(table.c.opened_ms.desc(), table.c.alert_id.desc())
-    )
+
     opened: OpenAlert | None = None
-    for row in connection.execute(newest):
+    closed: ClosedAlert | None = None
+
+
+def standing(connection: Connection, device_ids: Collection[str]) -> dict[str, Standing]:
+    """How the alerts about devices stand; devices without any are left out."""
+    table = schema.alerts
+    oldest_first = (
+        select(table)
+        .where(table.c.subject_kind == "device", table.c.subject_id.in_(device_ids))
+        .order_by(table.c.opened_ms, table.c.alert_id)
+    )
+    found: dict[str, Standing] = {}
+    for row in connection.execute(oldest_first):
         rules = msgspec.json.decode(row.rules, type=tuple[str, ...])
-        if row.status != "closed":
+        opened, closed = found.get(row.subject_id, Standing())
+        if row.status == "closed":
+            closed = ClosedAlert(
+                alert_id=row.alert_id,
+                rules=rules,
+                band=row.band,
+                disposition=row.disposition,
+                closed_at=from_ms(row.closed_ms),
+            )
+        else:
             opened = OpenAlert(alert_id=row.alert_id, rules=rules, band=row.band)
-            continue
-        closed = ClosedAlert(
-            alert_id=row.alert_id,
-            rules=rules,
-            band=row.band,
-            disposition=row.disposition,
-            closed_at=from_ms(row.closed_ms),
-        )
-        return opened, closed
-    return opened, None
+        found[row.subject_id] = Standing(opened, closed)
+    return found
 
 
 def apply(connection: Connection, device_id: str, step: Open | Update, now_ms: int) -> str:
