@@ -68,7 +68,12 @@ def authorities(config: Config) -> tuple[str, ...]:
 
 
 def create_app(
-    config: Config, known: Knowledge | None = None, now: Callable[[], datetime] = utc_now, *, jobs: bool = True
+    config: Config,
+    known: Knowledge | None = None,
+    now: Callable[[], datetime] = utc_now,
+    *,
+    jobs: bool = True,
+    broke: Callable[[], None] = lambda: None,
 ) -> Starlette:
     """The whole collector as an ASGI application.
 
@@ -76,6 +81,7 @@ def create_app(
         known: rules, policy, catalogue; None reads them from their files.
         now: the clock.
         jobs: False leaves out the periodic jobs, for tests that call them.
+        broke: called, from another thread, if nothing can be written any more until a restart.
 
     Raises:
         MistakesError: rules or policy are wrong.
@@ -100,7 +106,7 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        store.start()
+        store.start(broke)
         task = asyncio.create_task(run_jobs(shared)) if jobs else None
         try:
             yield

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from .app import create_app, database_url
 from .config import Config
 from .logs import configure_logging
 from .store.database import migrate, open_engine
+from .web.services import Services
 
 log = logging.getLogger(__name__)
 BACKLOG = 2048
@@ -33,30 +35,44 @@ def serve(config: Config) -> None:
     """Answer requests until SIGTERM or SIGINT.
 
     Raises:
-        ServeError: another collector works on the same data.
+        ServeError: another collector works on the same data, or the store broke: whoever supervises this program
+            starts it again.
     """
     configure_logging(config.log_level)
     with only_one(Path(config.data_dir)):
         _migrate_if_new(config)
-        app = create_app(config)
+
+        def end() -> None:
+            server.should_exit = True
+
+        app = create_app(config, broke=end)
         # Every remembered stream is an object: a full collection among 10,000 laptops stops everything for 0.1 s.
         gc.set_threshold(*COLLECT_AFTER)
-        tls = config.tls
-        uvicorn.run(
-            app,
-            host=config.listen.host,
-            port=config.listen.port,
-            ssl_certfile=tls.certificate if tls else None,
-            ssl_keyfile=tls.key if tls else None,
-            proxy_headers=bool(config.trusted_proxies),
-            forwarded_allow_ips=list(config.trusted_proxies) or None,
-            server_header=False,
-            access_log=False,
-            log_config=None,
-            backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=10,
-        )
+        server = uvicorn.Server(_server_config(config, app))
+        with contextlib.suppress(KeyboardInterrupt):
+            server.run()
+        services: Services = app.state.services
+        if services.store.broken or not server.started:
+            raise ServeError("it could not go on; the log says why")
+
+
+def _server_config(config: Config, app: Starlette) -> uvicorn.Config:
+    tls = config.tls
+    return uvicorn.Config(
+        app,
+        host=config.listen.host,
+        port=config.listen.port,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+        proxy_headers=bool(config.trusted_proxies),
+        forwarded_allow_ips=list(config.trusted_proxies) or None,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=10,
+    )
 
 
 def _migrate_if_new(config: Config) -> None:

@@ -9,31 +9,58 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, Table, create_engine, event, make_url
+from alembic.util import CommandError
+from sqlalchemy import URL, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.sql.dml import Insert
 
 from .schema import metadata
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_S = 10.0
 
 
 class StoreError(Exception):
     """The database cannot be used. The message says which and what to do."""
 
 
-def open_engine(url: str) -> Engine:
+def storable(text: str) -> str:
+    """Text that every database takes: PostgreSQL refuses NUL, and no encoding has half characters."""
+    return text.replace("\0", "�").encode("utf-8", "replace").decode()
+
+
+def is_outage(error: BaseException) -> bool:
+    """True when the database itself is in trouble (disk full, locked, gone); False when only what it was asked to do
+    is wrong: that is no reason to refuse anything else."""
+    if not isinstance(error, SQLAlchemyError) or isinstance(error, (IntegrityError, DataError)):
+        return False
+    return isinstance(error, DBAPIError) or not isinstance(error, StatementError)
+
+
+def open_engine(url: str | URL, busy_s: float = BUSY_S) -> Engine:
     """An engine whose transactions are durable when they are committed.
 
     SQLite runs with a write-ahead log and synchronous=FULL: a commit returns after the log was flushed to disk.
+
+    Args:
+        busy_s: for how long to wait for another program's transaction on the same SQLite file.
+
+    Raises:
+        StoreError: the address names no database, or one whose driver is not installed.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed, pool_pre_ping=True)
+    except (ArgumentError, ImportError) as error:
+        raise StoreError(f"database: {error}") from error
     if not parsed.database or parsed.database == ":memory:":
-        raise StoreError(f"database: {url!r} names no file; write sqlite:///PATH")
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 10.0})
+        raise StoreError(f"database: {str(url)!r} names no file; write sqlite:///PATH")
+    engine = create_engine(parsed, connect_args={"check_same_thread": False, "timeout": busy_s})
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:
@@ -57,8 +84,17 @@ def _alembic(engine: Engine) -> AlembicConfig:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables to this version's shape. Safe to repeat."""
-    command.upgrade(_alembic(engine), "head")
+    """Bring the tables to this version's shape. Safe to repeat.
+
+    Raises:
+        StoreError: the tables are of a version that this program does not know.
+    """
+    try:
+        command.upgrade(_alembic(engine), "head")
+    except CommandError as error:
+        raise StoreError(
+            f"database {engine.url.render_as_string()}: {error}; is this program older than it?"
+        ) from error
 
 
 def require_current(engine: Engine) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
 from .collector_identity import restored_ms
+from .database import open_engine
 from .intake import Verdict
 from .rows import Arrival
 from .writer import Writer
@@ -31,22 +32,34 @@ class Store:
         self.engine = engine
         with self.read() as connection:
             restored = restored_ms(connection)
-        writing = engine.execution_options(writes=True)
-        self._writer = Writer(engine, restored, _tell, lambda: between_writes(writing))
+        self._own = open_engine(engine.url)  # connections of its own: readers can never use up the writer's
+        writing = self._own.execution_options(writes=True)
+        self._writer = Writer(writing, restored, _tell, lambda: between_writes(writing))
 
-    def start(self) -> None:
-        """Begin to write."""
+    def start(self, broke: Callable[[], None] = lambda: None) -> None:
+        """Begin to write.
+
+        Args:
+            broke: called, from another thread, if writing ends for good though nobody asked it to.
+        """
+        self._writer.broke = broke
         self._writer.start()
 
     def stop(self) -> None:
         """Finish what is queued, then close the database."""
         self._writer.stop()
+        self._own.dispose()
         self.engine.dispose()
 
     @property
     def healthy(self) -> bool:
         """False after a transaction failed, until one succeeds."""
         return self._writer.healthy
+
+    @property
+    def broken(self) -> bool:
+        """True when nothing can be written until the collector is started again."""
+        return self._writer.broken
 
     @property
     def last_error(self) -> str:
@@ -64,14 +77,17 @@ class Store:
         with self.engine.connect() as connection:
             yield connection
 
-    def write(self, work: Callable[[Connection], Result]) -> Result:
+    def write(self, work: Callable[[Connection], Result], *, moves_streams: bool = False) -> Result:
         """Run a job in the writer's next transaction and wait until it is durable.
+
+        Args:
+            moves_streams: the job changes rows of `streams`, which the writer keeps in memory.
 
         Raises:
             StoreUnavailableError: the transaction could not be committed.
             Exception: whatever the job raised; then nothing of it was kept.
         """
-        return self._writer.submit(work).result()
+        return self._writer.submit(work, moves_streams=moves_streams).result()
 
     async def write_async(self, work: Callable[[Connection], Result]) -> Result:
         """`write` for coroutines."""
@@ -87,7 +103,8 @@ class Store:
 def _tell(answers: Sequence[tuple[Any, Verdict | Exception]]) -> None:
     """Resolve all futures of one transaction with one wake-up of their event loop."""
     if answers:
-        answers[0][0].get_loop().call_soon_threadsafe(_resolve, answers)
+        with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
+            answers[0][0].get_loop().call_soon_threadsafe(_resolve, answers)
 
 
 def _resolve(answers: Sequence[tuple[asyncio.Future[Verdict], Verdict | Exception]]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
 from agent.wire.problems import ProblemName
@@ -33,7 +33,9 @@ def exception_handlers() -> dict[Any, Handler]:
         ApiError: _api_error,
         HTTPException: _http_error,
         StoreUnavailableError: _unavailable,
-        OperationalError: _unavailable,
+        exc.OperationalError: _unavailable,
+        exc.TimeoutError: _unavailable,
+        ClientDisconnect: _gone,
         Exception: _internal,
     }
 
@@ -55,6 +57,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _unavailable(request: Request, error: Exception) -> Response:
     log.warning("%s %s: the store is not available: %s", request.method, request.url.path, error)
     return fault(request, ApiError("unavailable", 503, "the store cannot be used right now; try again soon", 30))
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # whoever asked has left: nobody reads this
 
 
 async def _internal(request: Request, error: Exception) -> Response:
