@@ -36,6 +36,8 @@ from .store.rows import Arrival
 from .streams import Heard
 
 MAX_HEADER: Final = 1024
+MAX_MEASUREMENTS: Final = 256
+"""In one report: ten times what there are kinds."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer to the sender, not an error of this program
@@ -144,13 +146,14 @@ def accept(key: DeviceKey, signed: Signed, authority: str, body: bytes, max_deco
         report = decode_report(decoded)
     except WireError as error:
         raise Refused("bad-report", 400, str(error)) from error
-    if report.device_id != key.device_id:
+    if len(report.measurements) > MAX_MEASUREMENTS:
+        raise Refused("bad-report", 400, f"report: more than {MAX_MEASUREMENTS} measurements")
+    if report.device_id not in (key.device_id, *key.merged):
         raise Refused("device-mismatch", 403, "the report is about another device than its key's")
     sent = Sent.of(signed.given.created, signed.values[SENDING_HEADER])
     evidence = signed.values | {"@authority": authority, "@signature-params": signed.given.parameters}
     return Arrival(
         key_id=key.key_id,
-        device_id=key.device_id,
         heard=Heard(report, to_ms(now), hashlib.sha256(body).digest(), skew_s(sent, now), sent.dropped),
         sent=sent,
         headers=msgspec.json.encode([evidence, signed.signature]),

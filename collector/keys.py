@@ -24,6 +24,8 @@ class DeviceKey:
     public_key: bytes
     revoked: bool
     group: str
+    merged: frozenset[str] = frozenset()
+    """Devices that were merged into this one: laptops go on calling themselves by the name they were enrolled with."""
 
 
 def is_public_key(alg: str, public_key: bytes) -> bool:

@@ -19,6 +19,10 @@ from agent.wire.signing import parse_sending
 from .judgement.view import Integrity, Newest, SessionTrack
 
 SESSION_MEMORY = timedelta(days=7)
+LONGEST_AGE_S = 3650 * 86_400.0
+"""No measurement is taken to be older: a laptop may say anything about its clock and its uptime."""
+MOST_SESSIONS = 64
+"""Sessions of one measurement that are followed: no agent sends more."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +45,8 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def skew_s(sent: Sent, received_at: datetime) -> float:
-    """Laptop clock minus collector clock in seconds; the way of the report makes it a little too small."""
+    """Laptop clock minus collector clock in seconds. Up to a second too small: `created` has whole seconds, rounded
+    down (RFC 9421), and the report was on its way for a moment."""
     return round(sent.created - received_at.timestamp(), 3)
 
 
@@ -49,15 +54,13 @@ def measured_at(measurement: Measurement, report: Report, sent: Sent, received_a
     """Collector time of a measurement.
 
     Within one boot: received_at minus the uptime that passed since. Across boots: the laptop's clock, corrected by
-    the skew at sending. Never later than received_at.
+    the skew at sending. Never later than received_at, and never more than ten years before it.
     """
     if sent.boot_id == report.boot_id and sent.uptime_s is not None and sent.uptime_s >= measurement.uptime_s:
-        return received_at - timedelta(seconds=sent.uptime_s - measurement.uptime_s)
-    try:
-        corrected = measurement.started_at - timedelta(seconds=skew_s(sent, received_at))
-    except OverflowError:  # a clock thousands of years off says nothing
-        return received_at
-    return min(corrected, received_at)
+        age_s = sent.uptime_s - measurement.uptime_s
+    else:
+        age_s = sent.created - measurement.started_at.timestamp()
+    return received_at - timedelta(seconds=min(max(age_s, 0.0), LONGEST_AGE_S))
 
 
 def newest_of(kind: str, data: bytes, failure: str | None, at: datetime, known_unreadable: str = "") -> Newest:
@@ -135,7 +138,7 @@ def track_sessions(
 ) -> dict[bytes, SessionTrack]:
     """The sessions that one measurement changed, by key."""
     changed: dict[bytes, SessionTrack] = {}
-    for session in signal.sessions:
+    for session in signal.sessions[:MOST_SESSIONS]:
         key = session_key(session)
         changed[key] = sighted(changed.get(key, tracks.get(key)), session, at)
     return changed

@@ -2,7 +2,7 @@
 
 A stream is one (key, state epoch). Its reports are numbered without gaps by the agent and arrive in order, so a missing
 number is a loss, a number that comes twice with other bytes is a fork, and a report from an epoch that another epoch
-of the same key has already followed is the mark of a copied key.
+of the same device has already followed is the mark of a copied laptop.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from agent.wire.report import WANT_ALL, Report, outcome_digest, state_root
+from agent.wire.signals import KINDS
 
 DIGEST_BYTES = 8
 """Of SHA-256, kept for each quiet report: enough to tell the same bytes from others, 2.3 KB a day."""
 RUN_LENGTH = 96
 """Quiet reports in one run; at five minutes that is eight hours."""
+MOST_KINDS = 128
+"""From here on, kinds that this collector does not know are not kept: no agent measures nearly as many."""
 SILENCE_MS = 3_600_000
 """A pause of this length between two reports is worth remembering."""
 
@@ -117,14 +120,16 @@ def advance(stream: Stream, heard: Heard, *, excuse_gap: bool, superseded: bool)
         stream: changed in place.
         heard: the report.
         excuse_gap: this collector was restored from a backup since it last heard the stream.
-        superseded: another epoch of the same key began after this one.
+        superseded: another epoch of the same device began after this one.
     """
     report = heard.report
     incidents = _sequence_incidents(stream, heard, excuse_gap, superseded)
     silence = _silence(stream, heard)
     changed = _apply_outcomes(stream, report)
     want = _reconcile(stream, report)
-    quiet = not changed and not incidents and bool(stream.last_sequence)
+    # Last words, and the first after them, are evidence: they decide how long a silence is harmless.
+    parting = (report.occasion == "stopping") != (stream.occasion == "stopping")
+    quiet = not changed and not incidents and not parting and bool(stream.last_sequence)
     closed = _extend_or_close_run(stream, heard, quiet)
     stream.last_sequence = report.sequence
     stream.last_ms = heard.received_ms
@@ -164,6 +169,8 @@ def _apply_outcomes(stream: Stream, report: Report) -> tuple[str, ...]:
     changed = []
     for measurement in report.measurements:
         known = stream.stable if measurement.stable else stream.volatile
+        if measurement.kind not in KINDS and measurement.kind not in known and len(known) >= MOST_KINDS:
+            continue
         digest = outcome_digest(measurement.outcome)
         if known.get(measurement.kind) != digest:
             known[measurement.kind] = digest
@@ -175,7 +182,8 @@ def _reconcile(stream: Stream, report: Report) -> tuple[str, ...]:
     """Ask for everything when the state that the agent claims is not the one known here."""
     if state_root(stream.stable) == report.state_digest:
         return ()
-    carried = {item.kind: stream.stable[item.kind] for item in report.measurements if item.stable}
+    stable = (item.kind for item in report.measurements if item.stable and item.kind in stream.stable)
+    carried = {kind: stream.stable[kind] for kind in stable}
     if state_root(carried) == report.state_digest:
         stream.stable = carried  # a kind is gone: the agent was changed
         return ()

@@ -57,7 +57,8 @@ class Integrity(msgspec.Struct, frozen=True, kw_only=True):
     forks: int = 0
     """Sequences that arrived twice with different bytes."""
     interleaved_epochs: int = 0
-    """Times a report came from a state epoch that had already been followed by another one of the same key."""
+    """Times a report came from a state epoch that had already been followed by another one, of the same key or of a
+    newer generation of it."""
     lost_by_restore: int = 0
     """Reports this collector forgot because it was restored from a backup: never held against the device."""
     malformed: int = 0

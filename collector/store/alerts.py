@@ -15,6 +15,7 @@ from collector.judgement.alerting import ClosedAlert, Disposition, Open, OpenAle
 from collector.judgement.risk import Counts
 
 from . import schema
+from .database import storable
 
 Status = Literal["open", "acknowledged", "closed"]
 
@@ -51,11 +52,6 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
 class AlertError(ValueError):
     """A change that an alert does not allow. The message says why."""
-
-
-def _clean(text: str) -> str:
-    """Text that every database takes: PostgreSQL refuses NUL and lone surrogates."""
-    return text.replace("\0", "�").encode("utf-8", "replace").decode()
 
 
 def _alert(row: Any) -> Alert:
@@ -158,8 +154,8 @@ def standing(connection: Connection, device_ids: Collection[str]) -> dict[str, S
 def apply(connection: Connection, device_id: str, step: Open | Update, now_ms: int) -> str:
     """Open or change the alert of a device as judgement decided. Returns its id."""
     said = {
-        "title": _clean(step.title),
-        "summary": _clean(step.summary),
+        "title": storable(step.title),
+        "summary": storable(step.summary),
         "risk_score": step.risk_score,
         "band": step.band,
         "rules": msgspec.json.encode(step.rules),
@@ -194,8 +190,18 @@ def apply(connection: Connection, device_id: str, step: Open | Update, now_ms: i
 
 
 def _note(connection: Connection, alert_id: str, now_ms: int, actor: str, action: str, detail: str) -> None:
-    row = {"alert_id": alert_id, "at_ms": now_ms, "actor": actor, "action": action, "detail": _clean(detail)}
+    row = {"alert_id": alert_id, "at_ms": now_ms, "actor": actor, "action": action, "detail": storable(detail)}
     connection.execute(insert(schema.alert_events), row)
+
+
+def move(connection: Connection, subject_id: str, into: str, actor: str, now_ms: int) -> None:
+    """Have the alerts about one device be about another."""
+    table = schema.alerts
+    about = (table.c.subject_kind == "device", table.c.subject_id == subject_id)
+    for alert_id in list(connection.execute(select(table.c.alert_id).where(*about)).scalars()):
+        changed = update(table).where(table.c.alert_id == alert_id)
+        connection.execute(changed.values(subject_id=into, updated_ms=now_ms, version=table.c.version + 1))
+        _note(connection, alert_id, now_ms, actor, "moved", f"{subject_id} was merged into {into}")
 
 
 def _require(connection: Connection, alert_id: str, version: int | None) -> Alert:

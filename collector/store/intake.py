@@ -1,27 +1,32 @@
 """intake: writing a batch of verified reports in one transaction. Only the writer thread calls it.
 
 The streams' positions are kept in memory; they are changed together with the rows, and forgotten (`discard`) when the
-transaction fails, so that memory never runs ahead of the disk.
+transaction fails, so that memory never runs ahead of the disk. What a laptop can make grow has a bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
-from sqlalchemy import insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import Connection
 
-from agent.wire.signals import RemoteSessions
+from agent.wire.signals import KINDS, RemoteSessions
 from collector.instants import from_ms, to_ms
 from collector.judgement.view import SessionTrack
-from collector.projection import measured_at, read, track_sessions, unreadable
-from collector.streams import Advance, Incident, Stream, advance
+from collector.projection import MOST_SESSIONS, measured_at, read, session_key, track_sessions, unreadable
+from collector.streams import MOST_KINDS, Advance, Incident, IncidentKind, Stream, advance
 
 from . import schema
 from .rows import Arrival, Batch, incident_row, report_row, run_row, stream_of, stream_row, write
+
+REMEMBERED: Final = 250_000
+"""Streams kept in memory (about 2 KB each); the others are read again when they are heard."""
+MOST_TRACKS: Final = 2048
+"""Sessions remembered for one device; those that were not seen for longest go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,7 @@ class Intake:
 
     def __init__(self) -> None:
         self._streams: dict[tuple[str, str], Stream] = {}
-        self._newest_of_key: dict[str, int] = {}
+        self._newest_of_device: dict[str, int] = {}
 
     def take(self, connection: Connection, arrivals: Sequence[Arrival], restored_ms: int) -> list[Verdict]:
         """Write the arrivals, in their order, and say what became of each.
@@ -49,43 +54,57 @@ class Intake:
         batch = Batch()
         verdicts = [self._take_one(connection, batch, arrival, restored_ms) for arrival in arrivals]
         write(connection, batch)
+        _forget_old_tracks(connection, {device_id for device_id, _ in batch.sessions})
         return verdicts
 
     def discard(self, arrivals: Iterable[Arrival]) -> None:
         """Forget the streams that a failed transaction touched."""
         for arrival in arrivals:
-            self._streams.pop((arrival.key_id, arrival.heard.report.state_epoch), None)
-            self._newest_of_key.pop(arrival.key_id, None)
+            stream = self._streams.pop((arrival.key_id, arrival.heard.report.state_epoch), None)
+            if stream is not None:
+                self._newest_of_device.pop(stream.device_id, None)
 
     def clear(self) -> None:
         """Forget everything that is remembered."""
         self._streams.clear()
-        self._newest_of_key.clear()
+        self._newest_of_device.clear()
 
     def _load(self, connection: Connection, arrivals: Sequence[Arrival]) -> None:
-        keys = {
-            arrival.key_id
-            for arrival in arrivals
-            if (arrival.key_id, arrival.heard.report.state_epoch) not in self._streams
-        }
-        if not keys:
-            return
-        for row in connection.execute(select(schema.streams).where(schema.streams.c.key_id.in_(keys))):
-            self._remember(stream_of(row))
+        """Remember where the arrivals' streams stand; those of them that nobody heard before are still missing then."""
+        while len(self._streams) > REMEMBERED:
+            del self._streams[next(iter(self._streams))]
+        wanted = {(arrival.key_id, arrival.heard.report.state_epoch) for arrival in arrivals}
+        missing = wanted - self._streams.keys()
+        if missing:
+            table = schema.streams
+            keys, epochs = {key for key, _ in missing}, {epoch for _, epoch in missing}
+            rows = select(table).where(table.c.key_id.in_(keys), table.c.state_epoch.in_(epochs))
+            for row in connection.execute(rows):
+                self._streams.setdefault((row.key_id, row.state_epoch), stream_of(row))
+        devices = {self._streams[each].device_id for each in wanted & self._streams.keys()}
+        self._load_newest(connection, devices - self._newest_of_device.keys())
 
-    def _remember(self, stream: Stream) -> Stream:
-        self._newest_of_key[stream.key_id] = max(stream.stream_id, self._newest_of_key.get(stream.key_id, 0))
-        return self._streams.setdefault((stream.key_id, stream.state_epoch), stream)
+    def _load_newest(self, connection: Connection, device_ids: set[str]) -> None:
+        if not device_ids:
+            return
+        table = schema.streams
+        newest = select(table.c.device_id, func.max(table.c.stream_id)).where(table.c.device_id.in_(device_ids))
+        for device_id, stream_id in connection.execute(newest.group_by(table.c.device_id)):
+            self._newest_of_device[device_id] = stream_id
 
     def _stream(self, connection: Connection, arrival: Arrival) -> Stream:
-        report = arrival.heard.report
-        found = self._streams.get((arrival.key_id, report.state_epoch))
+        at = (arrival.key_id, arrival.heard.report.state_epoch)
+        found = self._streams.get(at)
         if found is not None:
             return found
-        fresh = Stream(0, arrival.key_id, arrival.device_id, report.state_epoch, arrival.heard.received_ms)
+        keys = schema.device_keys  # the key may have been moved to another device since the report was verified
+        device_id = connection.execute(select(keys.c.device_id).where(keys.c.key_id == arrival.key_id)).scalar_one()
+        fresh = Stream(0, arrival.key_id, device_id, at[1], arrival.heard.received_ms)
         statement = insert(schema.streams).values(stream_row(fresh)).returning(schema.streams.c.stream_id)
         fresh.stream_id = connection.execute(statement).scalar_one()
-        return self._remember(fresh)
+        self._streams[at] = fresh
+        self._newest_of_device[device_id] = fresh.stream_id
+        return fresh
 
     def _take_one(self, connection: Connection, batch: Batch, arrival: Arrival, restored_ms: int) -> Verdict:
         stream = self._stream(connection, arrival)
@@ -95,7 +114,7 @@ class Intake:
             stream,
             arrival.heard,
             excuse_gap=restored_ms > (stream.last_ms or 0),
-            superseded=self._newest_of_key[stream.key_id] > stream.stream_id,
+            superseded=self._newest_of_device[stream.device_id] > stream.stream_id,
         )
         batch.streams[stream.stream_id] = stream
         _gather(connection, batch, stream, arrival, step)
@@ -156,31 +175,36 @@ def _gather(connection: Connection, batch: Batch, stream: Stream, arrival: Arriv
     batch.reports.append(report_row(stream, arrival, fork=False))
     batch.incidents += [incident_row(device_id, incident, received_ms) for incident in step.incidents]
     batch.devices.add(device_id)
-    _gather_measurements(connection, batch, arrival, set(step.changed))
+    _gather_measurements(connection, batch, device_id, arrival, set(step.changed))
 
 
-def _gather_measurements(connection: Connection, batch: Batch, arrival: Arrival, changed: set[str]) -> None:
-    report, received_ms, device_id = arrival.heard.report, arrival.heard.received_ms, arrival.device_id
+def _gather_measurements(
+    connection: Connection, batch: Batch, device_id: str, arrival: Arrival, changed: set[str]
+) -> None:
+    report, received_ms = arrival.heard.report, arrival.heard.received_ms
+    problems: dict[IncidentKind, list[str]] = {}
     for measurement in report.measurements:
-        if measurement.kind not in changed:
+        kind = measurement.kind
+        if kind not in changed:
             continue
         at = measured_at(measurement, report, arrival.sent, from_ms(received_ms))
         problem = unreadable(measurement)
-        batch.signals[device_id, measurement.kind] = {
+        if problem:
+            problems.setdefault(problem, []).append(kind)
+        if kind not in KINDS and not _has_room(connection, batch, device_id, kind):
+            continue
+        batch.signals[device_id, kind] = {
             "device_id": device_id,
-            "kind": measurement.kind,
+            "kind": kind,
             "measured_ms": to_ms(at),
             "received_ms": received_ms,
             "data": bytes(measurement.data),
             "failure": measurement.failure,
             "unreadable": problem,
         }
-        if problem:
-            incident = Incident(problem, 1, measurement.kind)
-            batch.incidents.append(incident_row(device_id, incident, received_ms))
         signal = read(measurement)
         if isinstance(signal, RemoteSessions) and signal.sessions:
-            known = _tracks(connection, batch, device_id)
+            known = _tracks(connection, batch, device_id, signal)
             for key, track in track_sessions(known, signal, at).items():
                 batch.sessions[device_id, key] = {
                     "device_id": device_id,
@@ -188,11 +212,34 @@ def _gather_measurements(connection: Connection, batch: Batch, arrival: Arrival,
                     "last_ms": to_ms(track.last_seen),
                     "track": msgspec.json.encode(track),
                 }
+    for name, kinds in problems.items():
+        batch.incidents.append(incident_row(device_id, Incident(name, len(kinds), kinds[0]), received_ms))
 
 
-def _tracks(connection: Connection, batch: Batch, device_id: str) -> dict[bytes, SessionTrack]:
-    table = schema.sessions
-    rows = connection.execute(select(table.c.session_key, table.c.track).where(table.c.device_id == device_id))
+def _has_room(connection: Connection, batch: Batch, device_id: str, kind: str) -> bool:
+    """True when a kind that this collector does not know is kept already, or may be kept as well."""
+    table = schema.signals
+    kept = set(connection.execute(select(table.c.kind).where(table.c.device_id == device_id)).scalars())
+    kept |= {other for owner, other in batch.signals if owner == device_id}
+    return kind in kept or len(kept) < MOST_KINDS
+
+
+def _tracks(connection: Connection, batch: Batch, device_id: str, signal: RemoteSessions) -> dict[bytes, SessionTrack]:
+    """What is known of the sessions that a measurement saw."""
+    table, keys = schema.sessions, {session_key(session) for session in signal.sessions[:MOST_SESSIONS]}
+    rows = connection.execute(
+        select(table.c.session_key, table.c.track).where(table.c.device_id == device_id, table.c.session_key.in_(keys))
+    )
     found = {row.session_key: row.track for row in rows}
-    found.update({key[1]: row["track"] for key, row in batch.sessions.items() if key[0] == device_id})
+    found.update({key: batch.sessions[device_id, key]["track"] for key in keys if (device_id, key) in batch.sessions})
     return {key: msgspec.json.decode(track, type=SessionTrack) for key, track in found.items()}
+
+
+def _forget_old_tracks(connection: Connection, device_ids: set[str]) -> None:
+    table = schema.sessions
+    for device_id in device_ids:
+        mine = table.c.device_id == device_id
+        surplus = select(table.c.last_ms).where(mine).order_by(table.c.last_ms.desc()).offset(MOST_TRACKS).limit(1)
+        newest_surplus = connection.execute(surplus).scalar_one_or_none()
+        if newest_surplus is not None:
+            connection.execute(delete(table).where(mine, table.c.last_ms <= newest_surplus))

@@ -14,7 +14,7 @@ from collector.projection import Sent
 from collector.streams import ClosedRun, Heard, Incident, Stream
 
 from . import schema
-from .database import upsert
+from .database import storable, upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,6 @@ class Arrival:
     """A report whose signature and digest were found right."""
 
     key_id: str
-    device_id: str
     heard: Heard
     sent: Sent
     headers: bytes
@@ -88,18 +87,19 @@ _UPDATE_STREAM = (
 
 
 def _moved(stream: Stream) -> dict[str, Any]:
-    row = {f"new_{name}": getattr(stream, name) for name in _MOVING if name != "state"}
-    return row | {"new_state": _state(stream), "at": stream.stream_id}
+    row = {f"new_{name}": value for name, value in _moving(stream).items()}
+    return row | {"at": stream.stream_id}
 
 
-def _state(stream: Stream) -> bytes:
-    return msgspec.json.encode({"stable": stream.stable, "volatile": stream.volatile})
+def _moving(stream: Stream) -> dict[str, Any]:
+    row = {name: getattr(stream, name) for name in _MOVING if name != "state"}
+    state = msgspec.json.encode({"stable": stream.stable, "volatile": stream.volatile})
+    return row | {"state": state, "agent_version": storable(stream.agent_version)}
 
 
 def stream_row(stream: Stream) -> dict[str, Any]:
-    row = {name: getattr(stream, name) for name in _MOVING if name != "state"}
-    row |= {name: getattr(stream, name) for name in ("key_id", "device_id", "state_epoch", "created_ms")}
-    return row | {"state": _state(stream)}
+    fixed = {name: getattr(stream, name) for name in ("key_id", "device_id", "state_epoch", "created_ms")}
+    return fixed | _moving(stream)
 
 
 def stream_of(row: Row[Any]) -> Stream:

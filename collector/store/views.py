@@ -29,17 +29,16 @@ _track = msgspec.json.Decoder(SessionTrack)
 def load_views(
     connection: Connection, device_ids: Collection[str], now_ms: int, intervals_s: Mapping[str, float]
 ) -> dict[str, DeviceView]:
-    """The devices as they stand now, by id.
+    """The devices as they stand now, by id. Devices that were taken out of use are left out.
 
     Args:
         intervals_s: seconds between reports by group of devices; a group that is missing has those of "default".
     """
-    wanted = set(device_ids)
-    rows = _Rows(connection, wanted, now_ms)
-    return {
-        row.device_id: _view(row, rows, intervals_s)
-        for row in connection.execute(select(schema.devices).where(schema.devices.c.device_id.in_(wanted)))
-    }
+    table = schema.devices
+    in_use = select(table).where(table.c.device_id.in_(set(device_ids)), table.c.retired_ms.is_(None))
+    devices = connection.execute(in_use).all()
+    rows = _Rows(connection, {row.device_id for row in devices}, now_ms)
+    return {row.device_id: _view(row, rows, intervals_s) for row in devices}
 
 
 class _Rows:
@@ -61,10 +60,16 @@ class _Rows:
         self.sessions = grouped(
             select(sessions).where(sessions.c.device_id.in_(wanted), sessions.c.last_ms >= session_since)
         )
+        last = (
+            select(streams.c.device_id, func.max(streams.c.last_ms).label("last_ms"))
+            .where(streams.c.device_id.in_(wanted))
+            .group_by(streams.c.device_id)
+            .subquery()
+        )
         self.streams = grouped(
             select(streams.c.device_id, streams.c.last_ms, streams.c.occasion, streams.c.skew_s)
-            .where(streams.c.device_id.in_(wanted))
-            .order_by(streams.c.last_ms)
+            .join(last, (last.c.device_id == streams.c.device_id) & (last.c.last_ms == streams.c.last_ms))
+            .order_by(streams.c.stream_id)
         )
         self.incidents = grouped(
             select(incidents.c.device_id, incidents.c.kind, func.sum(incidents.c.amount).label("amount"))

@@ -31,7 +31,7 @@ from collector.store.writer import StoreUnavailableError
 
 from .errors import MEDIA_TYPE, problem_body
 from .keyring import KeyRing
-from .limits import RateLimit
+from .limits import RateLimit, network_of
 
 REPORTS_PATH: Final = "/agent/v1/reports"
 ENROL_PATH: Final = "/agent/v1/enrol"
@@ -40,7 +40,7 @@ MAX_ENROL: Final = 64 * 1024
 READ_S: Final = 20.0
 """Seconds in which a body must have arrived."""
 MAX_QUEUE: Final = 5000
-"""Reports that may wait for the disk; more are asked to come again."""
+"""Reports and enrolments that may wait for the disk; more are asked to come again."""
 
 
 class AgentApi:
@@ -99,8 +99,7 @@ class AgentApi:
         wait = self._reports.wait_s(key.key_id, time.monotonic())
         if wait:
             raise Refused("too-many-requests", 429, "this device sends more reports than it may", wait)
-        if self._store.queue_depth > MAX_QUEUE:
-            raise Refused("unavailable", 503, "more reports wait than can be written now", 5)
+        self._require_room()
         body = await read_body(receive, headers, self._max_encoded)
         started = time.perf_counter()
         arrival = accept(key, signed, authority, body, self._max_decoded, self._now())
@@ -114,6 +113,10 @@ class AgentApi:
             detail = f"sequence {arrival.heard.report.sequence} of this state epoch was used for other bytes"
             raise Refused("sequence-conflict", 409, detail)
         return self._publisher.answer(key.group, verdict.status, verdict.want == WANT_ALL)
+
+    def _require_room(self) -> None:
+        if self._store.queue_depth > MAX_QUEUE:
+            raise Refused("unavailable", 503, "more waits than can be written now", 5)
 
     async def _authenticate(
         self, method: str, path: str, headers: dict[str, str], *, body: bool
@@ -136,10 +139,10 @@ class AgentApi:
 
     async def enrol(self, request: Request) -> Response:
         """POST /agent/v1/enrol: 201 for a new key, 200 for the same key again."""
-        address = request.client.host if request.client else "unknown"
-        wait = self._enrolments.wait_s(address, time.monotonic())
+        wait = self._enrolments.wait_s(network_of(request), time.monotonic())
         if wait:
             raise Refused("too-many-requests", 429, "too many enrolments from this address", wait)
+        self._require_room()
         headers = dict(request.headers)
         signed = read_signature("POST", ENROL_PATH, headers, body=True)
         body = await read_body(request.receive, headers, MAX_ENROL)

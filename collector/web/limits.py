@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
+
+from starlette.requests import Request
 
 REMEMBERED = 200_000
 """Senders that are remembered; the longest unheard is forgotten first."""
@@ -39,3 +42,13 @@ class RateLimit:
         self._buckets[sender] = (level, now_s)
         if len(self._buckets) > REMEMBERED:
             self._buckets.popitem(last=False)
+
+
+def network_of(request: Request) -> str:
+    """The sender's address; of an IPv6 address the /64, which one sender has as a whole."""
+    host = request.client.host if request.client else "unknown"
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))

@@ -6,7 +6,6 @@ address and per name, known or not; a link is not limited by name, so nobody can
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import threading
 import time
@@ -20,7 +19,7 @@ from collector.store import users
 from .auth import clear_cookie, cookie_name, end_session, identify, set_cookie, start_session
 from .errors import ApiError
 from .gate import Call, Entry
-from .limits import RateLimit
+from .limits import RateLimit, network_of
 from .pages import page
 
 log = logging.getLogger(__name__)
@@ -136,13 +135,3 @@ def local_path(text: str) -> str:
     """Where to go on after signing in: a path of this console, or its start."""
     local = text.startswith("/") and not text.startswith("//") and text.isprintable() and "\\" not in text
     return text if local and len(text) <= MAX_SECRET else "/"
-
-
-def network_of(request: Request) -> str:
-    """The sender's address; of an IPv6 address the /64, which one sender has as a whole."""
-    host = request.client.host if request.client else "unknown"
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))

@@ -38,7 +38,7 @@ def arrival(laptop: Laptop, report: wire.Report, at: datetime) -> Arrival:
     headers = json.dumps(laptop.request(report, at).headers).encode()
     sent = Sent(created=int(at.timestamp()))
     heard = Heard(report, to_ms(at), hashlib.sha256(body).digest(), 0.0)
-    return Arrival(laptop.key_id, laptop.device_id, heard, sent, headers, body)
+    return Arrival(laptop.key_id, heard, sent, headers, body)
 
 
 def size_kb(engine: Engine, database: Path) -> float:
