@@ -6,16 +6,16 @@ import asyncio
 import logging
 from typing import Final
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import func, select
 
 from .instants import to_ms
-from .store import assessments, devices, schema
+from .store import assessments, devices, retention, schema
 from .store.writer import StoreUnavailableError
 from .web.services import Services
 
 log = logging.getLogger(__name__)
 SWEEP_S: Final = 5.0
+COUNT_S: Final = 60.0
 RETAIN_S: Final = 3600.0
 DUE_AT_ONCE: Final = 2000
 DAY_MS: Final = 86_400_000
@@ -27,6 +27,8 @@ async def run_jobs(services: Services) -> None:
     while True:
         try:
             await sweep(services)
+            if rounds % int(COUNT_S / SWEEP_S) == 0:
+                await asyncio.to_thread(count_incidents, services)
             if rounds % int(RETAIN_S / SWEEP_S) == 0:
                 await retain(services)
         except StoreUnavailableError as error:
@@ -46,46 +48,33 @@ async def sweep(services: Services) -> None:
 
 def _read_gauges(services: Services) -> None:
     metrics, store = services.metrics, services.store
-    since = services.now_ms() - 30 * DAY_MS
-    incidents = schema.incidents
     with store.read() as connection:
         metrics.devices.set(devices.count(connection))
         metrics.pending.set(connection.execute(select(func.count()).select_from(schema.pending)).scalar_one())
-        tally = (
-            select(incidents.c.kind, func.sum(incidents.c.amount).label("amount"))
-            .where(incidents.c.at_ms >= since)
-            .group_by(incidents.c.kind)
-        )
-        for row in connection.execute(tally):
-            metrics.incidents.labels(row.kind).set(int(row.amount))
     metrics.queue_depth.set(store.queue_depth)
     metrics.healthy.set(1 if store.healthy else 0)
 
 
+def count_incidents(services: Services) -> None:
+    """Read the gauge of incidents: it looks at a month, so it is not done in every sweep."""
+    incidents = schema.incidents
+    tally = (
+        select(incidents.c.kind, func.sum(incidents.c.amount).label("amount"))
+        .where(incidents.c.at_ms >= services.now_ms() - 30 * DAY_MS)
+        .group_by(incidents.c.kind)
+    )
+    with services.store.read() as connection:
+        found = connection.execute(tally).all()
+    services.metrics.incidents.clear()
+    for row in found:
+        services.metrics.incidents.labels(row.kind).set(int(row.amount))
+
+
 async def retain(services: Services) -> None:
-    """Delete what is older than the retention says. Evidence of devices with an alert that is not closed is held."""
+    """Delete what is older than the retention says, a slice at a time: reports are taken in between."""
     before_ms = to_ms(services.now()) - services.config.retention.days * DAY_MS
-    removed = await services.store.write_async(lambda connection: forget(connection, before_ms))
+    removed = 0
+    while gone := await services.store.write_async(lambda connection: retention.forget(connection, before_ms)):
+        removed += gone
     if removed:
         log.info("retention: %d rows older than %d days were deleted", removed, services.config.retention.days)
-
-
-def forget(connection: Connection, before_ms: int) -> int:
-    """Delete reports, runs, sessions, incidents and silences from before a moment. Returns how many rows went."""
-    alerts = schema.alerts
-    held = select(alerts.c.subject_id).where(alerts.c.status != "closed", alerts.c.subject_kind == "device")
-    streams_held = select(schema.streams.c.stream_id).where(schema.streams.c.device_id.in_(held))
-    statements = [
-        delete(table).where(column < before_ms, table.c.device_id.not_in(held))
-        for table, column in (
-            (schema.reports, schema.reports.c.received_ms),
-            (schema.sessions, schema.sessions.c.last_ms),
-            (schema.incidents, schema.incidents.c.at_ms),
-            (schema.silences, schema.silences.c.to_ms),
-            (schema.risk_log, schema.risk_log.c.at_ms),
-        )
-    ]
-    runs = schema.quiet_runs
-    statements.append(delete(runs).where(runs.c.last_ms < before_ms, runs.c.stream_id.not_in(streams_held)))
-    statements.append(delete(schema.credentials).where(schema.credentials.c.expires_ms < before_ms))
-    return sum(connection.execute(statement).rowcount for statement in statements)

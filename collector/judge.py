@@ -6,16 +6,16 @@ judgements are made, and a judgement never races with the input that it is about
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from .instants import from_ms, to_ms
 from .judgement.alerting import Nothing, Open, decide
@@ -24,6 +24,7 @@ from .judgement.engine import ReadyRule
 from .judgement.policy import Policy
 from .metrics import Metrics
 from .store import alerts, assessments
+from .store.database import is_outage
 from .store.views import load_views
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,9 @@ AT_ONCE: Final = 32
 
 GATHER_S: Final = 0.2
 """Seconds between two rounds of judging while few devices wait."""
+
+TRY_AGAIN: Final = timedelta(hours=1)
+"""A device that cannot be judged is tried again after this time, or when its input changes."""
 
 
 class Judge:
@@ -90,9 +94,9 @@ class Judge:
         try:
             with engine.begin() as connection:
                 self.judge(connection, waiting)
-        except SQLAlchemyError:
-            raise
-        except Exception:
+        except Exception as error:
+            if is_outage(error):
+                raise
             self._judge_apart(engine, waiting)
         if len(waiting) < AT_ONCE:
             return GATHER_S
@@ -105,24 +109,23 @@ class Judge:
             try:
                 with engine.begin() as connection:
                     self.judge(connection, [device_id])
-            except SQLAlchemyError:
-                raise
-            except Exception:
+            except Exception as error:
+                if is_outage(error):
+                    raise
                 log.exception("device %s cannot be judged; its assessment before stands", device_id)
                 self._metrics.judgement_failures.inc()
                 with engine.begin() as connection:
-                    assessments.unqueue(connection, [device_id])
+                    assessments.postpone(connection, [device_id], to_ms(self._now() + TRY_AGAIN))
 
     def judge(self, connection: Connection, device_ids: list[str]) -> None:
         """Judge devices and keep what follows, in the given transaction."""
         now_ms = to_ms(self._now())
         context = msgspec.structs.replace(self.context(connection), as_of=from_ms(now_ms))
-        assessments.keep_context(connection, context.digest, _content(context), now_ms)
+        assessments.keep_context(connection, context.digest, lambda: content(context), now_ms)
         views = load_views(connection, device_ids, now_ms, self._intervals_s)
         made = [assess(view, context) for view in views.values()]
         assessments.save(connection, made)
-        gone = set(device_ids) - set(views)
-        assessments.unqueue(connection, gone)
+        assessments.postpone(connection, set(device_ids) - set(views), None)  # taken out of use
         standing = alerts.standing(connection, list(views))
         for each in made:
             step = decide(each, *standing.get(each.device_id, alerts.Standing()))
@@ -134,14 +137,18 @@ class Judge:
         self._metrics.assessed.inc(len(made))
 
 
-def _content(context: Context) -> bytes:
-    """What went into a judgement, to be read again by people and by `replay`."""
-    content = {
+def content(context: Context) -> dict[str, bytes]:
+    """All that a judgement can be made again with, as JSON by digest: the context, and the rules and tools that it
+    names by theirs. Those are the same in most contexts: they are kept once, and a decision more costs a kilobyte."""
+    tools = msgspec.json.encode(context.tools, order="deterministic")
+    tools_digest = hashlib.sha256(tools).hexdigest()[:32]
+    whole = {
         "rules": {ready.rule.id: ready.digest for ready in context.rules},
+        "tools": tools_digest,
         "policy": context.policy,
         "suppressions": context.suppressions,
         "dispositions": context.dispositions,
         "zones": context.zones.version,
-        "tools": sorted(context.tools),
     }
-    return msgspec.json.encode(content)
+    parts = {ready.digest: msgspec.json.encode(ready.rule) for ready in context.rules}
+    return parts | {tools_digest: tools, context.digest: msgspec.json.encode(whole, order="deterministic")}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from collector.instants import to_ms
@@ -36,6 +36,14 @@ def queue_due(connection: Connection, now_ms: int, limit: int) -> int:
     found = list(connection.execute(due).scalars())
     queue(connection, found)
     return len(found)
+
+
+def postpone(connection: Connection, device_ids: Collection[str], until_ms: int | None) -> None:
+    """Take devices off the queue without a judgement, until a moment or until their input changes."""
+    unqueue(connection, device_ids)
+    table = schema.assessments
+    if device_ids:
+        connection.execute(update(table).where(table.c.device_id.in_(device_ids)).values(next_due_ms=until_ms))
 
 
 def queue_all(connection: Connection, other_than_context: str) -> int:
@@ -114,8 +122,22 @@ def _said(assessment: Assessment) -> tuple[int, str, tuple[str, ...]]:
     return assessment.risk_score, assessment.band, tuple(each.rule_id for each in assessment.findings)
 
 
-def keep_context(connection: Connection, digest: str, body: bytes, now_ms: int) -> None:
-    """Keep with what judgements are made, once per digest."""
-    known = select(schema.contexts.c.digest).where(schema.contexts.c.digest == digest)
-    if connection.execute(known).first() is None:
-        connection.execute(insert(schema.contexts), {"digest": digest, "first_ms": now_ms, "body": body})
+def keep_context(connection: Connection, digest: str, content: Callable[[], dict[str, bytes]], now_ms: int) -> None:
+    """Keep with what judgements are made, unless it is kept already.
+
+    Args:
+        content: makes the context's body and those of its parts, by digest.
+    """
+    table = schema.contexts
+    if connection.execute(select(table.c.digest).where(table.c.digest == digest)).first() is not None:
+        return
+    bodies = content()
+    known = set(connection.execute(select(table.c.digest).where(table.c.digest.in_(bodies))).scalars())
+    rows = [{"digest": name, "first_ms": now_ms, "body": body} for name, body in bodies.items() if name not in known]
+    connection.execute(insert(table), rows)
+
+
+def load_context(connection: Connection, digest: str) -> bytes | None:
+    """A context, or a part of one, as it was kept; None when it is unknown."""
+    table = schema.contexts
+    return connection.execute(select(table.c.body).where(table.c.digest == digest)).scalar_one_or_none()

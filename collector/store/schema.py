@@ -42,7 +42,9 @@ devices = Table(
     Column("serial", Text, nullable=False),
     Column("claims_serial_of", Text),
     Column("retired_ms", BigInteger),
+    Column("merged_into", Text, comment="the device that its keys and its past were moved to"),
     Index("devices_by_serial", "serial"),
+    Index("devices_by_merge", "merged_into"),
 )
 
 device_keys = Table(
@@ -109,6 +111,7 @@ quiet_runs = Table(
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
     Column("digests", LargeBinary, nullable=False),
+    Index("quiet_runs_by_time", "last_ms"),
     comment="Reports that said nothing new, as ranges.",
 )
 
@@ -127,6 +130,7 @@ reports = Table(
     Column("fork", Integer, nullable=False),
     UniqueConstraint("stream_id", "sequence", "digest"),
     Index("reports_by_device", "device_id", "received_ms"),
+    Index("reports_by_time", "received_ms"),
     comment="Evidence: every report that carried something new, exactly as it was signed. Append-only.",
 )
 
@@ -163,6 +167,7 @@ incidents = Table(
     Column("amount", Integer, nullable=False),
     Column("detail", Text, nullable=False),
     Index("incidents_by_device", "device_id", "at_ms"),
+    Index("incidents_by_time", "at_ms"),
     comment="What the collector saw of a device's reports: gaps, forks, interleaved epochs, losses by a restore.",
 )
 
@@ -175,6 +180,7 @@ silences = Table(
     Column("to_ms", BigInteger, nullable=False),
     Column("awake_s", Float, nullable=False, comment="seconds awake inside it that no report covers"),
     Index("silences_by_device", "device_id", "to_ms"),
+    Index("silences_by_time", "to_ms"),
 )
 
 pending = Table(
@@ -221,6 +227,7 @@ risk_log = Table(
     Column("band", Text, nullable=False),
     Column("findings", LargeBinary, nullable=False, comment="JSON list of rule ids"),
     Index("risk_log_by_device", "device_id", "position"),
+    Index("risk_log_by_time", "at_ms"),
 )
 
 alerts = Table(

@@ -395,3 +395,119 @@ def test_any_payload_of_any_kind_is_kept_and_never_an_error(
     (row,) = [row for row in collector.rows(schema.signals) if row.device_id == laptop.device_id]
     assert outcome_digest(row.data) == outcome_digest(raw)
     collector.judged(laptop)
+
+
+def sent_with(laptop: Laptop, request: Request, sending: str, created: int) -> Request:
+    """The request with another Farhand-Sending header and creation time, rightly signed."""
+    values = {"@method": "POST", "@authority": laptop.authority, "@path": request.path}
+    values |= {name: request.headers[name] for name in ("content-digest", "content-encoding")}
+    values["farhand-sending"] = request.headers["farhand-sending"] = sending
+    made = signing.sign_request(laptop.key, laptop.key_id, values, signing.REPORT_COMPONENTS, created)
+    request.headers |= {name.lower(): value for name, value in made.items()}
+    return request
+
+
+@pytest.mark.parametrize("started_at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+@pytest.mark.parametrize("uptime_s", ["999999999999.999999", "0"])
+@pytest.mark.parametrize("created", [0, 999_999_999_999_999])
+@pytest.mark.parametrize("same_boot", [True, False])
+def test_no_clock_and_no_uptime_keeps_a_laptop_from_being_judged(
+    collector: Collector, started_at: str, uptime_s: str, created: int, same_boot: bool
+) -> None:
+    laptop = collector.enrol()
+    report = encode_report(laptop.first_report(collector.time))
+    body = report.replace(b'"started_at":"2026-11-21T12:00:00Z"', b'"started_at":"%s"' % started_at.encode())
+    assert body != report
+    boot_id = laptop.boot_id if same_boot else str(uuid.uuid4())
+    request = sent_with(laptop, laptop.request(body, collector.time), f"{boot_id};{uptime_s};0", created)
+    assert collector.post(request).status_code == 202
+    assert "clock" in collector.view(laptop).newest
+    assert collector.judged(laptop).coverage.known > 0
+
+
+def test_a_report_with_more_measurements_than_there_are_kinds_is_refused(collector: Collector) -> None:
+    laptop = collector.enrol()
+    extra = tuple(laptop.measured(f"kind_{number}", b"{}", collector.time, stable=False) for number in range(300))
+    report = laptop.report(collector.time, extra=extra)
+    assert problem(collector.post(laptop.request(report, collector.time))) == (400, "bad-report")
+
+
+def test_a_key_that_was_read_before_its_device_was_retired_is_not_kept(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from collector.store.devices import retire
+
+    laptop = collector.enrol()
+    keys = collector.app.state.services.keys
+    load = keys._load
+
+    def slow(key_id: str) -> Any:
+        found = load(key_id)
+        monkeypatch.setattr(keys, "_load", load)
+        collector.store.write(lambda connection: retire(connection, laptop.device_id, 1))
+        keys.forget()  # what retiring does, while this answer is still on its way
+        return found
+
+    monkeypatch.setattr(keys, "_load", slow)
+    first = laptop.request(laptop.first_report(collector.time), collector.time)
+    collector.post(first)
+    again = laptop.request(laptop.report(collector.time, NO_SESSIONS), collector.time)
+    assert problem(collector.post(again)) == (403, "key-revoked")
+
+
+def test_a_device_that_was_retired_is_no_longer_judged(collector: Collector) -> None:
+    from collector.instants import to_ms
+    from collector.store import assessments
+    from collector.store.devices import retire
+
+    laptop, other = collector.enrol(), collector.enrol()
+    for each in (laptop, other):
+        collector.send_first(each)
+        collector.judged(each)
+    collector.store.write(lambda connection: retire(connection, laptop.device_id, to_ms(collector.time)))
+    before = collector.judged(laptop)
+
+    collector.later(days=30)
+    for _ in range(2):
+        collector.store.write(lambda connection: assessments.queue_due(connection, to_ms(collector.time), 10))
+        assert "device-silent" in {each.rule_id for each in collector.judged(other).findings}
+        assert collector.judged(laptop) == before
+    due = collector.store.write(lambda connection: assessments.queue_due(connection, to_ms(collector.time), 10))
+    assert due == 0
+
+
+def test_a_device_that_cannot_be_judged_waits_and_keeps_no_other_from_it(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlalchemy import exc
+
+    from collector import judge as judging
+    from collector.instants import to_ms
+    from collector.store import assessments
+
+    bad, good = collector.enrol(), collector.enrol()
+    for each in (bad, good):
+        collector.send_first(each)
+        collector.judged(each)
+    real = judging.assess
+
+    def breaks(view: Any, context: Any) -> Any:
+        if view.device_id == bad.device_id:
+            raise exc.DataError("INSERT", {}, Exception("a text that the database refuses"))
+        return real(view, context)
+
+    monkeypatch.setattr(judging, "assess", breaks)
+    collector.later(days=4)
+    services = collector.app.state.services
+    writing = collector.store.engine.execution_options(writes=True)
+    collector.store.write(lambda connection: assessments.queue_due(connection, to_ms(collector.time), 10))
+    services.judge._not_before = 0.0
+    services.judge.between_writes(writing)
+
+    with collector.store.read() as connection:
+        made = {each.device_id: assessments.load(connection, each.device_id) for each in (bad, good)}
+        assert assessments.waiting(connection, 10) == []
+    assert made[good.device_id].as_of == collector.time
+    assert made[bad.device_id].as_of < collector.time
+    queue = collector.store.write(lambda connection: assessments.queue_due(connection, to_ms(collector.time), 10))
+    assert queue == 0

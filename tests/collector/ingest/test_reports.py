@@ -203,7 +203,7 @@ def test_a_restarted_collector_knows_where_every_stream_stands(collector: Collec
 
 def test_retention_deletes_old_evidence_but_not_that_of_an_open_alert(collector: Collector) -> None:
     from collector.instants import to_ms
-    from collector.jobs import forget
+    from collector.store.retention import forget
     from tests.laptop import tools
 
     quiet, farm = collector.enrol(), collector.enrol()
