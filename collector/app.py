@@ -117,7 +117,7 @@ def create_app(
                     await task
             await asyncio.to_thread(store.stop)
 
-    agents = _agent_api(shared, publisher)
+    agents = _agent_api(shared, publisher, known)
     app = Starlette(
         routes=[*_agent_routes(agents), *api_routes(), *console_routes()],
         middleware=[Middleware(_ReportsFirst, report=agents.report), *middleware(config)],
@@ -135,13 +135,13 @@ def _prepare(engine: Engine, judge: Judge, known: Knowledge, now: Callable[[], d
         return publish(connection, known.settings(), known.tools, to_ms(now()))
 
 
-def _agent_api(shared: Services, publisher: Publisher) -> AgentApi:
+def _agent_api(shared: Services, publisher: Publisher, known: Knowledge) -> AgentApi:
     limits = shared.config.limits
     return AgentApi(
         store=shared.store,
         keys=shared.keys,
         publisher=publisher,
-        enroller=Enroller(publisher),
+        enroller=Enroller(publisher, rejoin=known.policy.enrolment.rejoin_known_serial),
         metrics=shared.metrics,
         authorities=authorities(shared.config),
         max_encoded=limits.encoded_bytes,

@@ -1,9 +1,15 @@
-"""enrol: how a key becomes a device's key: by a token once, by the same key again, or by a receipt after a restore."""
+"""enrol: how a key becomes a device's key: by a token once, by the same key again, or by a receipt after a restore.
+
+Where the policy agrees, a laptop that was set up anew rejoins its asset by its serial number. The older keys stay good:
+were they refused, whoever knows a serial number and has a token could mute the laptop that it belongs to. If both
+report, that is a finding.
+"""
 
 from __future__ import annotations
 
 import base64
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from sqlalchemy.engine import Connection
@@ -17,14 +23,36 @@ from .keys import DeviceKey
 from .publishing import Publisher
 from .store import audit
 from .store.collector_identity import signing_key
-from .store.enrolment import NewDevice, TokenRefused, add_device, find_key, spend_token
+from .store.database import storable
+from .store.enrolment import (
+    Asset,
+    NewDevice,
+    TokenRefused,
+    add_device,
+    add_key,
+    find_asset,
+    find_key,
+    only_holder,
+    rename,
+    spend_token,
+)
+
+SERIAL_SIGNS: Final = 5
+"""Letters and digits that a serial number has at least."""
+PLACEHOLDERS: Final = frozenset({"0123456789", "1234567890", "123456789"})
+"""Serial numbers that makers leave in machines that were given none, beside those without a digit."""
 
 
 class Enroller:
     """Decides on enrolment requests whose signature was found right."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, *, rejoin: bool) -> None:
+        """
+        Args:
+            rejoin: a new key with a known serial number becomes the next generation of that device's.
+        """
         self._publisher = publisher
+        self._rejoin = rejoin
 
     def enrol(self, connection: Connection, asked: EnrolRequest, now: datetime) -> tuple[bool, EnrolAnswer]:
         """Enter the key. Returns (whether it is new, the answer); the same key again costs nothing.
@@ -51,9 +79,17 @@ class Enroller:
             group = spend_token(connection, asked.token, asked.serial, to_ms(now))
         except TokenRefused as refused:
             raise Refused("token-refused", 403, str(refused)) from refused
-        device_id = add_device(connection, _new_device(asked, public_key), group, to_ms(now))
-        self._note(connection, now, device_id, "device.enrolled")
-        return _key(asked, public_key, device_id, group)
+        new = _new_device(asked, public_key)
+        asset = only_holder(connection, new.serial) if self._rejoin and names_one_machine(new.serial) else None
+        if asset is None:
+            asset = Asset(add_device(connection, new, group, to_ms(now)), group)
+            self._note(connection, now, asset.device_id, "device.enrolled")
+        else:
+            generation = add_key(connection, new, asset.device_id, to_ms(now))
+            rename(connection, asset.device_id, new.hostname)
+            detail = f"by its serial number; key {new.key_id} is generation {generation}"
+            self._note(connection, now, asset.device_id, "device.rejoined", detail)
+        return _key(asked, public_key, asset)
 
     def _by_receipt(
         self, connection: Connection, asked: EnrolRequest, public_key: bytes, signed: SignedDocument, now: datetime
@@ -65,10 +101,17 @@ class Enroller:
             raise Refused("token-refused", 403, f"the receipt is not this collector's: {error}") from error
         if receipt.public_key != asked.public_key:
             raise Refused("token-refused", 403, "the receipt is for another key")
-        issued = to_ms(receipt.issued_at)
-        add_device(connection, _new_device(asked, public_key), receipt.group, issued, receipt.device_id)
-        self._note(connection, now, receipt.device_id, "device.known-again")
-        return _key(asked, public_key, receipt.device_id, receipt.group)
+        issued, new = to_ms(receipt.issued_at), _new_device(asked, public_key)
+        known = find_asset(connection, receipt.device_id)
+        if known is None:
+            asset = Asset(add_device(connection, new, receipt.group, issued, receipt.device_id), receipt.group)
+        else:
+            asset, retired = known
+            if retired:
+                raise Refused("key-revoked", 403, "the device was retired by an administrator")
+            add_key(connection, new, asset.device_id, issued)
+        self._note(connection, now, asset.device_id, "device.known-again", f"by a receipt for key {new.key_id}")
+        return _key(asked, public_key, asset)
 
     def _answer(self, connection: Connection, key: DeviceKey, now: datetime) -> EnrolAnswer:
         collector_key = signing_key(connection)
@@ -91,8 +134,8 @@ class Enroller:
             catalogue=published.catalogue,
         )
 
-    def _note(self, connection: Connection, now: datetime, device_id: str, action: str) -> None:
-        audit.record(connection, at_ms=to_ms(now), actor="agent", action=action, subject=device_id)
+    def _note(self, connection: Connection, now: datetime, device_id: str, action: str, detail: str = "") -> None:
+        audit.record(connection, at_ms=to_ms(now), actor="agent", action=action, subject=device_id, detail=detail)
 
 
 def _new_device(asked: EnrolRequest, public_key: bytes) -> NewDevice:
@@ -101,10 +144,21 @@ def _new_device(asked: EnrolRequest, public_key: bytes) -> NewDevice:
         alg=asked.alg,
         public_key=public_key,
         protection=asked.key_protection,
-        hostname=asked.hostname.replace("\0", "�"),
-        serial=asked.serial.replace("\0", "�"),
+        hostname=storable(asked.hostname),
+        serial=storable(asked.serial),
     )
 
 
-def _key(asked: EnrolRequest, public_key: bytes, device_id: str, group: str) -> DeviceKey:
-    return DeviceKey(key_id_of(public_key), device_id, asked.alg, public_key, False, group)
+def _key(asked: EnrolRequest, public_key: bytes, asset: Asset) -> DeviceKey:
+    return DeviceKey(key_id_of(public_key), asset.device_id, asked.alg, public_key, False, asset.group)
+
+
+def names_one_machine(serial: str) -> bool:
+    """False for what makers leave where a serial number should be, such as "To be filled by O.E.M." or zeros."""
+    signs = "".join(filter(str.isalnum, serial))
+    return (
+        len(signs) >= SERIAL_SIGNS
+        and len(set(signs)) > 2
+        and any(map(str.isdigit, signs))
+        and signs not in PLACEHOLDERS
+    )

@@ -34,6 +34,8 @@ class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     """Counts the changes of score, band or findings."""
     retired: bool
+    merged_into: str | None
+    """The device that its keys and its past were moved to."""
 
 
 class DeviceKeyRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,7 @@ def _row(row: Any) -> DeviceRow:
         as_of=as_of.isoformat() if as_of else None,
         version=row.version or 0,
         retired=row.retired_ms is not None,
+        merged_into=row.merged_into,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -124,7 +125,9 @@ def spend_token(connection: Connection, secret: str, serial: str, now_ms: int) -
     serials = msgspec.json.decode(row.serials, type=tuple[str, ...])
     if serials and serial not in serials:
         raise TokenRefused("the token is for other serial numbers")
-    connection.execute(update(table).where(table.c.token_id == row.token_id).values(used=table.c.used + 1))
+    unspent = update(table).where(table.c.token_id == row.token_id, table.c.used < table.c.quota)
+    if connection.execute(unspent.values(used=table.c.used + 1)).rowcount != 1:
+        raise TokenRefused("the token is used up")
     group: str = row.group_name
     return group
 
@@ -136,41 +139,86 @@ def add_device(connection: Connection, new: NewDevice, group: str, now_ms: int, 
     it must not be able to change how the other device is judged.
     """
     devices = schema.devices
-    known = None
-    if new.serial:
-        holders = select(devices.c.device_id).where(devices.c.serial == new.serial).order_by(devices.c.enrolled_ms)
-        known = connection.execute(holders.limit(1)).scalar_one_or_none()
+    holders = _holders(connection, new.serial)
     device_id = device_id or str(uuid4())
-    if connection.execute(select(devices.c.device_id).where(devices.c.device_id == device_id)).first() is None:
-        connection.execute(
-            insert(devices),
-            {
-                "device_id": device_id,
-                "enrolled_ms": now_ms,
-                "group_name": group,
-                "hostname": new.hostname,
-                "serial": new.serial,
-                "claims_serial_of": known,
-                "retired_ms": None,
-            },
-        )
+    row = {
+        "device_id": device_id,
+        "enrolled_ms": now_ms,
+        "group_name": group,
+        "hostname": new.hostname,
+        "serial": new.serial,
+        "claims_serial_of": holders[0].device_id if holders else None,
+        "retired_ms": None,
+        "merged_into": None,
+    }
+    connection.execute(insert(devices), row)
+    add_key(connection, new, device_id, now_ms)
+    return device_id
+
+
+def add_key(connection: Connection, new: NewDevice, device_id: str, now_ms: int) -> int:
+    """Enter a key as the next generation of a device's. Returns the generation."""
+    generation = last_generation(connection, device_id) + 1
+    row = {
+        "key_id": new.key_id,
+        "device_id": device_id,
+        "generation": generation,
+        "alg": new.alg,
+        "public_key": new.public_key,
+        "protection": new.protection,
+        "created_ms": now_ms,
+        "revoked_ms": None,
+    }
+    connection.execute(insert(schema.device_keys), row)
+    return generation
+
+
+def last_generation(connection: Connection, device_id: str) -> int:
+    """The newest generation of a device's key, 0 when it has none."""
     keys = schema.device_keys
     last = select(func.max(keys.c.generation)).where(keys.c.device_id == device_id)
-    generation = (connection.execute(last).scalar_one_or_none() or 0) + 1
-    connection.execute(
-        insert(keys),
-        {
-            "key_id": new.key_id,
-            "device_id": device_id,
-            "generation": generation,
-            "alg": new.alg,
-            "public_key": new.public_key,
-            "protection": new.protection,
-            "created_ms": now_ms,
-            "revoked_ms": None,
-        },
-    )
-    return device_id
+    return connection.execute(last).scalar_one_or_none() or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A device in use, as enrolment looks at it."""
+
+    device_id: str
+    group: str
+
+
+def only_holder(connection: Connection, serial: str) -> Asset | None:
+    """The device in use with this serial number; None when there is none, or more than one."""
+    used = [row for row in _holders(connection, serial) if row.retired_ms is None]
+    return Asset(used[0].device_id, used[0].group_name) if len(used) == 1 else None
+
+
+def _holders(connection: Connection, serial: str) -> Sequence[Any]:
+    """Devices with a serial number, the first enrolled first; one that was merged is no device any more."""
+    if not serial:
+        return ()
+    devices = schema.devices
+    return connection.execute(
+        select(devices)
+        .where(devices.c.serial == serial, devices.c.merged_into.is_(None))
+        .order_by(devices.c.enrolled_ms, devices.c.device_id)
+    ).all()
+
+
+def find_asset(connection: Connection, device_id: str) -> tuple[Asset, bool] | None:
+    """A device, or the one that it was merged into, and whether it was retired; None when it is unknown."""
+    devices = schema.devices
+    row = connection.execute(select(devices).where(devices.c.device_id == device_id)).one_or_none()
+    if row is not None and row.merged_into is not None:
+        row = connection.execute(select(devices).where(devices.c.device_id == row.merged_into)).one()
+    return None if row is None else (Asset(row.device_id, row.group_name), row.retired_ms is not None)
+
+
+def rename(connection: Connection, device_id: str, hostname: str) -> None:
+    """Note the name that a laptop has since it was set up anew."""
+    devices = schema.devices
+    connection.execute(update(devices).where(devices.c.device_id == device_id).values(hostname=hostname))
 
 
 def find_key(connection: Connection, key_id: str) -> DeviceKey | None:
@@ -184,6 +232,7 @@ def find_key(connection: Connection, key_id: str) -> DeviceKey | None:
     row = connection.execute(statement).one_or_none()
     if row is None:
         return None
+    merged = select(devices.c.device_id).where(devices.c.merged_into == row.device_id)
     return DeviceKey(
         key_id=row.key_id,
         device_id=row.device_id,
@@ -191,4 +240,5 @@ def find_key(connection: Connection, key_id: str) -> DeviceKey | None:
         public_key=row.public_key,
         revoked=row.revoked_ms is not None or row.retired_ms is not None,
         group=row.group_name,
+        merged=frozenset(connection.execute(merged).scalars()),
     )

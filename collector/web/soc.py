@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from collector.judgement.findings import Assessment, Coverage
 from collector.judgement.risk import Counts, learnt
 from collector.judgement.view import Band
-from collector.store import alerts, assessments, audit, devices
+from collector.store import alerts, assessments, audit, devices, merging
 from collector.store.devices import DeviceRow
 
 from .answers import Ordinal, Ranked, answer, limit_of, no_content, number_of, page, position_of
@@ -70,8 +70,12 @@ def device_position(row: DeviceRow) -> tuple[int, str]:
 
 def show_device(call: Call) -> Response:
     """GET /api/v1/devices/{device_id}."""
+    return _device(call, call.path["device_id"])
+
+
+def _device(call: Call, device_id: str) -> Response:
     with call.services.store.read() as connection:
-        row = require_device(connection, call.path["device_id"])
+        row = require_device(connection, device_id)
         keys = devices.keys(connection, row.device_id)
     return answer(call, fields(row) | {"keys": keys})
 
@@ -164,6 +168,33 @@ def retire(call: Call, device_id: str) -> None:
     call.services.keys.forget()
 
 
+class Merge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Body of POST /api/v1/devices/{device_id}/merge."""
+
+    into: str
+
+
+def merge_device(call: Call) -> Response:
+    """POST /api/v1/devices/{device_id}/merge: it is the same laptop as an older device; answers with that one."""
+    device_id, into, now_ms = call.path["device_id"], call.json(Merge).into, call.services.now_ms()
+
+    def work(connection: Connection) -> None:
+        for each in (device_id, into):
+            require_device(connection, each)
+        try:
+            moved = merging.merge(connection, device_id, into, call.who.name, now_ms)
+        except merging.MergeError as error:
+            raise ApiError("conflict", 409, str(error)) from error
+        detail = f"into {into}, with {moved} keys"
+        audit.record(
+            connection, at_ms=now_ms, actor=call.who.name, action="device.merged", subject=device_id, detail=detail
+        )
+
+    call.services.store.write(work, moves_streams=True)
+    call.services.keys.forget()
+    return _device(call, into)
+
+
 def list_rules(call: Call) -> Response:
     """GET /api/v1/rules: what is looked for, and what each rule is worth by now."""
     with call.services.store.read() as connection:
@@ -196,6 +227,7 @@ ENTRIES: Final = (
     Entry(method="GET", path="/api/v1/devices/{device_id}", handler=show_device, needs="devices:read"),
     Entry(method="GET", path="/api/v1/devices/{device_id}/risk", handler=device_risk, needs="devices:read"),
     Entry(method="POST", path="/api/v1/devices/{device_id}/retire", handler=retire_device, needs="devices:write"),
+    Entry(method="POST", path="/api/v1/devices/{device_id}/merge", handler=merge_device, needs="devices:write"),
     Entry(method="GET", path="/api/v1/risk", handler=list_risk, needs="devices:read"),
     Entry(method="GET", path="/api/v1/rules", handler=list_rules, needs="rules:read"),
     Entry(method="GET", path="/api/v1/audit", handler=list_audit, needs="audit:read"),

@@ -14,10 +14,11 @@ from agent.wire import signing
 from agent.wire.enrolment import RECEIPT_PURPOSE, EnrolAnswer, EnrolRequest, Receipt
 from agent.wire.settings import CATALOGUE_PURPOSE, SETTINGS_PURPOSE, Catalogue, Settings, SettingsAnswer
 from collector.instants import to_ms
-from collector.store import enrolment, schema
+from collector.judgement.policy import Enrolment
+from collector.store import devices, enrolment, merging, schema
 from tests.collector.ingest.conftest import Collector
 from tests.collector.ingest.test_attacks import problem
-from tests.laptop import Laptop
+from tests.laptop import Laptop, session, sessions, tools
 
 
 def answer_of(response: Any) -> EnrolAnswer:
@@ -184,3 +185,125 @@ def test_documents_are_numbered_upwards_only_when_they_change(collector: Collect
     changed = collector.send(laptop)
     assert changed.settings_version > first.settings_version
     assert changed.catalogue_version == first.catalogue_version
+
+
+def rejoining(collector: Collector) -> Collector:
+    """The same collector with a policy that lets laptops rejoin their assets."""
+    policy = msgspec.structs.replace(collector.known.policy, enrolment=Enrolment(rejoin_known_serial=True))
+    context = msgspec.structs.replace(collector.known.context, policy=policy)
+    collector.stop()
+    collector.known = type(collector.known)(context, collector.known.tools)
+    collector.start()
+    return collector
+
+
+def acts(collector: Collector, action: str) -> list[Any]:
+    return [row for row in collector.rows(schema.audit) if row.action == action]
+
+
+def test_where_the_policy_agrees_a_laptop_that_was_set_up_anew_rejoins_its_asset(collector: Collector) -> None:
+    rejoining(collector)
+    first = collector.enrol(serial="PF3ABCDE")
+    collector.send_first(first)
+
+    second = collector.enrol(serial="PF3ABCDE")
+
+    assert second.device_id == first.device_id
+    keys = {row.key_id: row.generation for row in collector.rows(schema.device_keys)}
+    assert keys == {first.key_id: 1, second.key_id: 2}
+    (act,) = acts(collector, "device.rejoined")
+    assert (act.subject, second.key_id in act.detail, "generation 2" in act.detail) == (first.device_id, True, True)
+    collector.send_first(second)
+    seen = collector.view(second).integrity
+    assert (seen.claims_serial_of, seen.interleaved_epochs) == (None, 0)
+
+
+def test_a_stranger_who_rejoins_somebody_elses_asset_is_seen_as_soon_as_both_report(collector: Collector) -> None:
+    rejoining(collector)
+    owner = collector.enrol(serial="PF3ABCDE")
+    collector.send_first(owner)
+    collector.send_first(collector.enrol(serial="PF3ABCDE"))
+
+    assert collector.send(owner).status == "stored"
+
+    assert collector.view(owner).integrity.interleaved_epochs == 1
+    assert "report-clone" in {each.rule_id for each in collector.judged(owner).findings}
+
+
+@pytest.mark.parametrize(
+    "serial",
+    [
+        "",
+        "To be filled by O.E.M.",
+        "Default string",
+        "0",
+        "0000000000",
+        "0123456789",
+        "A1",
+        "None",
+        "System Serial Number",
+    ],
+)
+def test_what_makers_leave_in_place_of_a_serial_number_names_no_asset(collector: Collector, serial: str) -> None:
+    rejoining(collector)
+    assert collector.enrol(serial=serial).device_id != collector.enrol(serial=serial).device_id
+
+
+def test_nobody_rejoins_an_asset_that_is_out_of_use_or_one_of_several(collector: Collector) -> None:
+    first, second = collector.enrol(serial="PF3ABCDE"), collector.enrol(serial="PF3ABCDE")
+    rejoining(collector)
+    third = collector.enrol(serial="PF3ABCDE")
+    assert third.device_id not in (first.device_id, second.device_id)
+    retired = collector.enrol(serial="PF3OTHER")
+    collector.store.write(lambda connection: devices.retire(connection, retired.device_id, 1))
+    assert collector.enrol(serial="PF3OTHER").device_id != retired.device_id
+
+
+def test_a_retired_device_does_not_come_back_by_its_receipt(collector: Collector) -> None:
+    laptop = Laptop()
+    enrolled = answer_of(collector.post(laptop.enrolment(collector.time, collector.token())))
+    collector.store.write(lambda connection: devices.retire(connection, enrolled.device_id, 1))
+    again = collector.post(laptop.enrolment(collector.time, None, receipt=enrolled.receipt))
+    assert problem(again) == (403, "key-revoked")
+
+    # Nor does a generation of its key that a backup does not know.
+    def forget_the_key(connection: Any) -> None:
+        connection.execute(schema.device_keys.delete().where(schema.device_keys.c.key_id == laptop.key_id))
+
+    collector.store.write(forget_the_key)
+    again = collector.post(laptop.enrolment(collector.time, None, receipt=enrolled.receipt))
+    assert problem(again) == (403, "key-revoked")
+    assert collector.rows(schema.device_keys) == []
+
+
+def test_after_a_merge_the_laptop_reports_under_the_name_it_knows_and_counts_for_the_asset(
+    collector: Collector,
+) -> None:
+    old, new = collector.enrol(serial="PF3ABCDE"), collector.enrol(serial="PF3ABCDE")
+    collector.send_first(old)
+    collector.later(hours=1)
+    collector.send_first(new, tools("tigervnc"), sessions(session()))
+    collector.later(minutes=5)
+    collector.send(new, sessions(session(sent=5_000_000)))
+    assert "session-round-trip-long" in {each.rule_id for each in collector.judged(new).findings}
+    (alert,) = collector.alerts(new)
+
+    def work(connection: Any) -> int:
+        return merging.merge(connection, new.device_id, old.device_id, "ana", to_ms(collector.time))
+
+    assert collector.store.write(work, moves_streams=True) == 1
+    collector.app.state.services.keys.forget()
+    collector.later(minutes=5)
+    collector.send(new, sessions(session(sent=6_000_000)))
+
+    assert "session-round-trip-long" in {each.rule_id for each in collector.judged(old).findings}
+    assert [each.alert_id for each in collector.alerts(old)] == [alert.alert_id]
+    assert {row.device_id for row in collector.rows(schema.reports)} == {old.device_id}
+    seen = collector.view(old).integrity
+    assert (seen.gaps, seen.interleaved_epochs, seen.claims_serial_of) == (0, 0, None)
+    other = collector.enrol()
+    other.device_id = new.device_id
+    report = other.request(other.first_report(collector.time), collector.time)
+    assert problem(collector.post(report)) == (403, "device-mismatch")
+    collector.send(old)
+    assert collector.view(old).integrity.interleaved_epochs == 1

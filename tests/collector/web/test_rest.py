@@ -147,6 +147,32 @@ def test_retiring_a_device_refuses_its_reports_at_once(world: World, api: Any) -
     problem(api("POST", "/devices/nobody/retire"), 404, "not-found")
 
 
+def test_a_device_is_merged_into_the_older_one_that_it_turned_out_to_be(world: World, api: Any) -> None:
+    old = world.quiet_laptop()
+    world.later(minutes=10)
+    new = world.farm_laptop()
+    path = f"/devices/{new.device_id}/merge"
+    problem(api("POST", path, json={"into": "nobody"}), 404, "not-found")
+    problem(api("POST", "/devices/nobody/merge", json={"into": old.device_id}), 404, "not-found")
+    problem(api("POST", path, json={"into": new.device_id}), 409, "conflict")
+    problem(api("POST", path, json={"in": old.device_id}), 400, "bad-request")
+    backwards = api("POST", f"/devices/{old.device_id}/merge", json={"into": new.device_id})
+    assert "younger into the older" in problem(backwards, 409, "conflict")
+
+    kept = api("POST", path, json={"into": old.device_id}).json()
+
+    assert (kept["device_id"], [key["generation"] for key in kept["keys"]]) == (old.device_id, [2, 1])
+    gone = api("GET", f"/devices/{new.device_id}").json()
+    assert (gone["retired"], gone["merged_into"], gone["keys"]) == (True, old.device_id, [])
+    (act,) = [each for each in api("GET", "/audit").json()["items"] if each["action"] == "device.merged"]
+    assert (act["subject"], act["detail"]) == (new.device_id, f"into {old.device_id}, with 1 keys")
+    world.wait_until_judged()
+    assert api("GET", f"/devices/{old.device_id}/risk").json()["band"] == "critical"
+    assert api("GET", f"/alerts?device={old.device_id}").json()["items"]
+    world.report(new, tools("tigervnc"))
+    assert [each["device_id"] for each in every_page(api, "/devices", 50)] == [old.device_id]
+
+
 def test_an_alert_is_acknowledged_commented_and_closed(world: World, api: Any) -> None:
     alert_id = world.alert_of(world.farm_laptop()).alert_id
     alert = api("PATCH", f"/alerts/{alert_id}", json={"status": "acknowledged"}).json()

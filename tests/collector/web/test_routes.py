@@ -75,7 +75,8 @@ class Cast:
     """Things to ask about, and everybody who asks."""
 
     def __init__(self, world: World) -> None:
-        laptop = world.farm_laptop()
+        older, laptop = world.quiet_laptop(), world.farm_laptop()
+        self.bodies = BODIES | {"POST /api/v1/devices/{device_id}/merge": {"json": {"into": older.device_id}}}
         self.values = {
             "device_id": laptop.device_id,
             "serial": "PF3ABCDE",
@@ -88,7 +89,7 @@ class Cast:
 
     def ask(self, name: str, entry: Entry, client: TestClient, headers: dict[str, str]) -> int:
         path = re.sub(r"\{(\w+)(:path)?\}", lambda found: str(self.values[found[1]]), entry.path)
-        answer = client.request(entry.method, path, headers=headers, **BODIES.get(name, {}))
+        answer = client.request(entry.method, path, headers=headers, **self.bodies.get(name, {}))
         if answer.headers.get("location", "").startswith("/sign-in?"):
             return 401  # pages send people to the sign-in instead
         return answer.status_code
