@@ -23,6 +23,8 @@ from .strict import nearest
 
 ACTOR = "command line"
 LINK_HOURS = 24
+PATIENCE_S = 60.0
+"""For how long to wait for the write lock: a busy collector leaves it free for a moment between its transactions."""
 
 
 def token_verbs(verb: argparse.ArgumentParser) -> None:
@@ -75,13 +77,19 @@ def _number_to(most: int) -> Callable[[str], int]:
 
 
 @contextmanager
-def _database(options: argparse.Namespace) -> Iterator[Connection]:
-    """One transaction on the database that the configuration names."""
-    engine = open_engine(database_url(configs.load_or_default(options.config)))
-    require_current(engine)
-    with engine.execution_options(writes=True).begin() as connection:
-        yield connection
-    engine.dispose()
+def database(options: argparse.Namespace, *, writes: bool = False) -> Iterator[Connection]:
+    """One transaction on the database that the configuration names, beside a collector that may be at work on it.
+
+    Args:
+        writes: take the write lock, and keep it as short as possible: while it is held the collector answers nobody.
+    """
+    engine = open_engine(database_url(configs.load_or_default(options.config)), busy_s=PATIENCE_S)
+    try:
+        require_current(engine)
+        with engine.execution_options(writes=True).begin() if writes else engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def _now_ms() -> int:
@@ -97,7 +105,7 @@ def _token_create(options: argparse.Namespace) -> int:
     _require_group(options)
     now_ms = _now_ms()
     lifetime = timedelta(hours=options.hours) // timedelta(milliseconds=1)
-    with _database(options) as connection:
+    with database(options, writes=True) as connection:
         token_id, secret = enrolment.create_token(
             connection,
             now_ms=now_ms,
@@ -124,7 +132,7 @@ def _require_group(options: argparse.Namespace) -> None:
 
 def token_list(options: argparse.Namespace) -> int:
     """Print all enrolment tokens."""
-    with _database(options) as connection:
+    with database(options) as connection:
         tokens = enrolment.list_tokens(connection)
     for token in tokens:
         state = "revoked" if token.revoked else f"until {_minute(token.expires_at)}"
@@ -136,7 +144,7 @@ def token_list(options: argparse.Namespace) -> int:
 
 def _token_revoke(options: argparse.Namespace) -> int:
     now_ms = _now_ms()
-    with _database(options) as connection:
+    with database(options, writes=True) as connection:
         if not enrolment.revoke_token(connection, options.token_id, now_ms):
             raise StoreError(f"{options.token_id}: no such token; see: farhand-collector token list")
         audit.record(connection, at_ms=now_ms, actor=ACTOR, action="enrolment-token.revoked", subject=options.token_id)
@@ -147,7 +155,7 @@ def _token_revoke(options: argparse.Namespace) -> int:
 def _user_create(options: argparse.Namespace) -> int:
     password = _ask_password() if options.password else None
     now_ms = _now_ms()
-    with _database(options) as connection:
+    with database(options, writes=True) as connection:
         user = users.create_user(connection, options.name, options.role, password, now_ms)
         audit.record(connection, at_ms=now_ms, actor=ACTOR, action="user.created", subject=user.name)
         _, secret = _link(connection, user, now_ms)
@@ -185,26 +193,29 @@ def _named(connection: Connection, name: str) -> users.User:
 
 
 def _user_link(options: argparse.Namespace) -> int:
-    with _database(options) as connection:
+    now_ms = _now_ms()
+    with database(options, writes=True) as connection:
         user = _named(connection, options.name)
         if user.disabled:
             raise users.UserError(f"{user.name!r} is disabled; let them in again first: farhand-collector user enable")
-        _, secret = _link(connection, user, _now_ms())
+        _, secret = _link(connection, user, now_ms)
+        audit.record(connection, at_ms=now_ms, actor=ACTOR, action="user.link-made", subject=user.name)
     _print_link(options, user, secret)
     return 0
 
 
 def user_list(options: argparse.Namespace) -> int:
     """Print all users."""
-    with _database(options) as connection:
-        for user in users.list_users(connection):
-            state = "disabled" if user.disabled else "enabled"
-            print(f"{user.name}  {user.role}  {state}  since {_minute(user.created_at)}")
+    with database(options) as connection:
+        found = users.list_users(connection)
+    for user in found:
+        state = "disabled" if user.disabled else "enabled"
+        print(f"{user.name}  {user.role}  {state}  since {_minute(user.created_at)}")
     return 0
 
 
 def _user_enable(options: argparse.Namespace) -> int:
-    with _database(options) as connection:
+    with database(options, writes=True) as connection:
         users.enable_user(connection, _named(connection, options.name).user_id)
         audit.record(connection, at_ms=_now_ms(), actor=ACTOR, action="user.enabled", subject=options.name)
     print(f"{options.name}: enabled")
@@ -213,7 +224,7 @@ def _user_enable(options: argparse.Namespace) -> int:
 
 def _user_disable(options: argparse.Namespace) -> int:
     now_ms = _now_ms()
-    with _database(options) as connection:
+    with database(options, writes=True) as connection:
         users.disable_user(connection, _named(connection, options.name).user_id, now_ms)
         audit.record(connection, at_ms=now_ms, actor=ACTOR, action="user.disabled", subject=options.name)
     print(f"{options.name}: disabled")

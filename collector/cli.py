@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -23,8 +24,8 @@ from .app import database_url, utc_now
 from .backup import BackupError
 from .instants import to_ms
 from .serving import ServeError, only_one
-from .store import users
-from .store.database import StoreError, migrate, open_engine, require_current
+from .store import audit, users
+from .store.database import StoreError, migrate, open_engine
 from .strict import MistakesError
 
 
@@ -91,9 +92,9 @@ def _serve(options: argparse.Namespace) -> int:
 
 def _migrate(options: argparse.Namespace) -> int:
     config = configs.load_or_default(options.config)
-    Path(config.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = open_engine(database_url(config))
-    migrate(engine)
+    with only_one(Path(config.data_dir)):
+        migrate(engine)
     print(f"{engine.url.render_as_string()}: up to date")
     return 0
 
@@ -109,12 +110,9 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
-    config = configs.load_or_default(options.config)
-    engine = open_engine(database_url(config))
-    require_current(engine)
-    known = knowledge.load(Path(config.policy))
-    with engine.connect() as connection:
-        for line in replay.differences(connection, known, replay.moment(options.since), utc_now()):
+    since, config = replay.moment(options.since), configs.load_or_default(options.config)
+    with access.database(options) as connection:
+        for line in replay.differences(connection, knowledge.load(Path(config.policy)), since, utc_now()):
             print(line)
     return 0
 
@@ -134,6 +132,9 @@ def _schema(_options: argparse.Namespace) -> int:
 
 def _backup(options: argparse.Namespace) -> int:
     backups.backup(database_url(configs.load_or_default(options.config)), options.file)
+    now_ms, file = to_ms(utc_now()), str(options.file)
+    with suppress(StoreError), access.database(options, writes=True) as connection:  # an older one has no such log
+        audit.record(connection, at_ms=now_ms, actor=access.ACTOR, action="collector.backed-up", subject=file)
     print(f"{options.file}: written; it holds the collector's keys, keep it safe")
     return 0
 
@@ -141,6 +142,12 @@ def _backup(options: argparse.Namespace) -> int:
 def _restore(options: argparse.Namespace) -> int:
     config = configs.load_or_default(options.config)
     with only_one(Path(config.data_dir)):
-        kept = backups.restore(database_url(config), options.file, to_ms(utc_now()))
-    print("restored" + (f"; the replaced database was kept as {kept}" if kept else ""))
+        done = backups.restore(database_url(config), options.file, to_ms(utc_now()))
+    print("restored" + (f"; the replaced database was kept as {done.kept}" if done.kept else ""))
+    if done.carried is None:
+        print(
+            "The replaced database cannot tell what was retired, revoked or disabled since the backup: do it again. "
+            "Laptops that come back by a receipt are in the audit log as device.known-again.",
+            file=sys.stderr,
+        )
     return 0
