@@ -1,16 +1,18 @@
 """replay: judge the past again from the reports that were kept, with the present rules, and say what differs.
 
 Each device's reports are read in the order they came, folded by the same functions as at ingest, and judged at the
-moments at which they came and at those at which a judgement became due by itself.
+moments at which they came, at the end of silences, and at those at which a judgement became due by itself.
 """
 
 from __future__ import annotations
 
 import gzip
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -21,7 +23,7 @@ from agent.wire.report import decode_report
 from agent.wire.signals import RemoteSessions
 from agent.wire.signing import SENDING_HEADER
 
-from .instants import from_ms, to_ms
+from .instants import from_ms, maybe_from_ms, to_ms
 from .judgement.assess import Context, assess, context_digest
 from .judgement.findings import Assessment
 from .judgement.view import Band, DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
@@ -37,9 +39,10 @@ from .projection import (
     track_sessions,
     unreadable,
 )
-from .store import alerts, schema
+from .store import alerts, assessments, schema
 from .store.database import StoreError
-from .store.views import AWAKE_DAYS, INCIDENT_DAYS, past_findings
+from .store.views import AWAKE_DAYS, INCIDENT_DAYS, newest_by_kind, past_findings
+from .streams import Heard, Stream, advance
 
 MOST_DUE = 1000
 """Judgements between two reports; a device that is never heard again stops there."""
@@ -74,15 +77,20 @@ def moment(text: str) -> datetime:
 
 
 def differences(connection: Connection, known: Knowledge, since: datetime, until: datetime) -> Iterator[str]:
-    """One line of JSON per device that would have been judged otherwise, then a line that counts them."""
+    """One line of JSON per device that would have been judged otherwise, then a line that counts them.
+
+    Each device is read in a short transaction of its own: a long one would hold back the database's log.
+    """
     counted = msgspec.structs.replace(known.context, dispositions=alerts.dispositions(connection))
     context = msgspec.structs.replace(counted, digest=context_digest(counted))
-    devices = connection.execute(select(schema.devices).order_by(schema.devices.c.device_id)).all()
+    table = schema.devices
+    devices = connection.execute(select(table).where(table.c.merged_into.is_(None)).order_by(table.c.device_id)).all()
     differing = 0
     for device in devices:
         past = _Past(connection, device, known, until)
-        replayed = past.peak(context, since)
         recorded = _recorded(connection, device.device_id, to_ms(since))
+        connection.rollback()
+        replayed = past.peak(context, since)
         if replayed != recorded:
             differing += 1
             found = Difference(device_id=device.device_id, recorded=recorded, replayed=replayed)
@@ -91,25 +99,38 @@ def differences(connection: Connection, known: Knowledge, since: datetime, until
 
 
 def _recorded(connection: Connection, device_id: str, since_ms: int) -> Peak:
+    """The most that was said from a moment on. The log holds changes: without any, the judgement stood all along."""
     log = schema.risk_log
     rows = connection.execute(
         select(log.c.at_ms, log.c.risk_score, log.c.findings)
         .where(log.c.device_id == device_id)
         .order_by(log.c.position)
     ).all()
+    if not rows:
+        made = assessments.load(connection, device_id)
+        return _peak_of([made] if made else [])
     before = [row for row in rows if row.at_ms < since_ms][-1:]
     during = before + [row for row in rows if row.at_ms >= since_ms]
     return Peak(
-        risk_score=max((row.risk_score for row in during), default=0),
+        risk_score=max(row.risk_score for row in during),
         rules=tuple(sorted({rule for row in during for rule in msgspec.json.decode(row.findings)})),
     )
+
+
+def _peak_of(made: Iterable[Assessment]) -> Peak:
+    score, rules = 0, set[str]()
+    for each in made:
+        score = max(score, each.risk_score)
+        rules |= {finding.rule_id for finding in each.findings}
+    return Peak(risk_score=score, rules=tuple(sorted(rules)))
 
 
 @dataclass(slots=True)
 class _State:
     """What is known of a device at a moment of its past."""
 
-    newest: dict[str, Newest] = field(default_factory=dict)
+    newest: dict[str, Newest]
+    streams: dict[int, Stream] = field(default_factory=dict)
     sessions: dict[bytes, SessionTrack] = field(default_factory=dict)
     past: tuple[PastFinding, ...] = ()
     band: Band = "none"
@@ -127,42 +148,60 @@ class _Past:
 
         self._device = device
         self._interval_s = known.intervals_s.get(device.group_name, known.intervals_s["default"])
-        self._until = until
+        retired_at = maybe_from_ms(device.retired_ms)
+        self._until = min(until, retired_at) if retired_at else until
         self._reports = rows_of(schema.reports, schema.reports.c.row_id)
         self._incidents = rows_of(schema.incidents, schema.incidents.c.at_ms)
         self._silences = rows_of(schema.silences, schema.silences.c.to_ms)
+        self._signals = rows_of(schema.signals, schema.signals.c.kind)
         streams = rows_of(schema.streams, schema.streams.c.stream_id)
         runs = schema.quiet_runs
         ids = [row.stream_id for row in streams]
-        self._spans = [(row.received_ms, row.received_ms) for row in self._reports]
-        self._spans += [(row.quiet_from_ms, row.last_ms) for row in streams if row.quiet_from]
-        self._spans += [
+        spans = [(row.received_ms, row.received_ms) for row in _followed(self._reports)]
+        spans += [(row.quiet_from_ms, row.last_ms) for row in streams if row.quiet_from]
+        spans += [
             (row.first_ms, row.last_ms) for row in connection.execute(select(runs).where(runs.c.stream_id.in_(ids)))
         ]
-        self._spans.sort()
+        spans.sort()
+        self._begun = [first for first, _ in spans]
+        self._heard_until = list(accumulate((last for _, last in spans), max))
 
     def peak(self, context: Context, since: datetime) -> Peak:
-        """The most that is said about the device from a moment on."""
-        state, score, rules = _State(), 0, set[str]()
-        moments = [from_ms(row.received_ms) for row in self._reports]
-        for index, row in enumerate(self._reports):
-            if not row.fork:
+        """The most that is said about the device from a moment on, the judgement that stood then included."""
+        standing: list[Assessment] = []
+        for made in self._judgements(context):
+            if made.as_of < since:
+                standing.clear()
+            standing.append(made)
+        return _peak_of(standing)
+
+    def _judgements(self, context: Context) -> Iterator[Assessment]:
+        """All of them, at the moments at which something came and at those that fell due in between."""
+        state = _State(newest=self._known_before())
+        followed = {row.row_id for row in _followed(self._reports)}
+        events: list[tuple[int, Any]] = [(row.received_ms, row) for row in self._reports]
+        events += [(row.to_ms, None) for row in self._silences]
+        events.sort(key=itemgetter(0))
+        moments = [from_ms(at_ms) for at_ms, _ in events] + [self._until]
+        for (_, row), (at, next_at) in zip(events, pairwise(moments), strict=True):
+            if row is not None and row.row_id in followed:
                 _fold(state, row)
-            next_at = moments[index + 1] if index + 1 < len(moments) else self._until
-            for made in self._judge(state, context, moments[index], next_at):
-                if next_at >= since or made.as_of >= since:
-                    score = max(score, made.risk_score)
-                    rules |= {each.rule_id for each in made.findings}
-        return Peak(risk_score=score, rules=tuple(sorted(rules)))
+            for made in self._judge(state, context, at, next_at):
+                state.past, state.band = past_findings(made), made.band
+                yield made
 
     def _judge(self, state: _State, context: Context, at: datetime, next_at: datetime) -> Iterator[Assessment]:
         for _ in range(MOST_DUE):
             made = assess(self._view(state, at), msgspec.structs.replace(context, as_of=at))
-            state.past, state.band = past_findings(made), made.band
             yield made
             if made.next_due_at is None or made.next_due_at >= next_at:
                 return
             at = made.next_due_at
+
+    def _known_before(self) -> dict[str, Newest]:
+        """Signals whose reports are older than what is kept: they have not changed since."""
+        first_ms = self._reports[0].received_ms if self._reports else 0
+        return newest_by_kind([row for row in self._signals if row.received_ms < first_ms])
 
     def _view(self, state: _State, at: datetime) -> DeviceView:
         remembered = tuple(each for each in state.sessions.values() if at - each.last_seen <= SESSION_MEMORY)
@@ -187,13 +226,12 @@ class _Past:
 
     def _presence(self, state: _State, at: datetime) -> Presence:
         at_ms = to_ms(at)
-        begun = self._spans[: bisect_right(self._spans, (at_ms, 2**62))]
-        last_ms = max((min(last, at_ms) for _, last in begun), default=None)
+        begun = bisect_right(self._begun, at_ms)
         month_ms, week_ms = to_ms(at - timedelta(days=INCIDENT_DAYS)), to_ms(at - timedelta(days=AWAKE_DAYS))
         silences = [row for row in self._silences if month_ms <= row.to_ms <= at_ms]
         return Presence(
             enrolled_at=from_ms(self._device.enrolled_ms),
-            last_seen_at=None if last_ms is None else from_ms(last_ms),
+            last_seen_at=from_ms(min(at_ms, self._heard_until[begun - 1])) if begun else None,
             last_occasion=msgspec.convert(state.occasion, Any),
             interval_s=self._interval_s,
             longest_gap_s=max(((row.to_ms - row.from_ms) / 1000 for row in silences), default=0.0),
@@ -201,15 +239,30 @@ class _Past:
         )
 
 
+def _followed(reports: Iterable[Any]) -> Iterator[Any]:
+    """Reports that moved their stream on. Forks and those that came late are evidence, and change nothing else."""
+    last: dict[int, int] = {}
+    for row in reports:
+        if not row.fork and row.sequence > last.get(row.stream_id, 0):
+            last[row.stream_id] = row.sequence
+            yield row
+
+
 def _fold(state: _State, row: Any) -> None:
-    """Take one kept report into the state."""
+    """Take one kept report into the state, as intake did: only what changed in its stream counts."""
     report = decode_report(gzip.decompress(row.body))
     values, _signature = msgspec.json.decode(row.headers)
     received_at = from_ms(row.received_ms)
     created = int(values["@signature-params"].partition("created=")[2].partition(";")[0])
     sent = Sent.of(created, values[SENDING_HEADER])
     state.skew_s, state.occasion = skew_s(sent, received_at), report.occasion
+    fresh = Stream(row.stream_id, "", row.device_id, report.state_epoch, row.received_ms)
+    stream = state.streams.setdefault(row.stream_id, fresh)
+    heard = Heard(report, row.received_ms, row.digest, state.skew_s, sent.dropped)
+    changed = advance(stream, heard, excuse_gap=False, superseded=False).changed
     for measurement in report.measurements:
+        if measurement.kind not in changed:
+            continue
         at = measured_at(measurement, report, sent, received_at)
         state.newest[measurement.kind] = newest_of(
             measurement.kind, bytes(measurement.data), measurement.failure, at, unreadable(measurement)

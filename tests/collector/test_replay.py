@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from collector import replay
 from collector.config import Config
+from collector.instants import to_ms
+from collector.judgement.given import ToolInfo
+from collector.judgement.policy import Policy
+from collector.judgement.rule import Rule
 from collector.knowledge import Knowledge, load
+from collector.store import alerts, assessments, devices, retention, schema
 from tests.collector.ingest.conftest import NOON, Collector
-from tests.laptop import NO_SESSIONS, session, sessions, tools
+from tests.laptop import CLOCK, NO_SESSIONS, session, sessions, tools
 
 
 @pytest.fixture
@@ -76,3 +83,141 @@ def test_a_moment_that_is_none_is_refused(text: str) -> None:
 
 def test_a_moment_without_a_zone_is_utc() -> None:
     assert replay.moment("2026-11-21T12:00:00") == NOON
+
+
+def differing(collector: Collector, since: datetime = NOON) -> list[Any]:
+    with collector.store.read() as connection:
+        found = list(replay.differences(connection, collector.known, since, collector.time))
+    assert json.loads(found[-1])["differing"] == len(found) - 1
+    return [json.loads(line) for line in found[:-1]]
+
+
+def test_a_report_that_came_late_changed_nothing_then_and_changes_nothing_now(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop)
+    collector.judged(laptop)
+    late = laptop.report(collector.time, tools("tigervnc"), sessions(session()))
+    laptop.state = {}
+    collector.later(minutes=5)
+    collector.send_first(laptop)
+    collector.judged(laptop)
+    collector.later(minutes=5)
+    assert collector.post(laptop.request(late, collector.time)).status_code == 202
+    assert {each.rule_id for each in collector.judged(laptop).findings} == {"report-gap"}
+    assert differing(collector) == []
+
+
+def test_a_session_that_did_not_change_is_no_second_sighting(collector: Collector) -> None:
+    laptop, live = collector.enrol(), sessions(session(received=10))
+    collector.send_first(laptop, live)
+    collector.judged(laptop)
+    for minutes in (60, 120):
+        collector.later(minutes=5)
+        collector.send(laptop, live, msgspec.structs.replace(CLOCK, utc_offset_minutes=-minutes))
+        collector.judged(laptop)
+    assert "session-round-trip-long" not in {each.rule_id for each in collector.judged(laptop).findings}
+    assert differing(collector) == []
+
+
+def test_hours_awake_that_a_quiet_report_reveals_are_judged_as_they_were(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop)
+    collector.judged(laptop)
+    collector.later(hours=9)
+    collector.send(laptop, NO_SESSIONS)
+    assert "device-ran-unreported" in {each.rule_id for each in collector.judged(laptop).findings}
+    assert differing(collector) == []
+
+
+def test_last_words_are_heard_again_and_what_stood_before_the_period_counts_once(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop, tools("tigervnc"))
+    collector.judged(laptop)
+    collector.later(minutes=5)
+    collector.send(laptop, tools())
+    collector.judged(laptop)
+    collector.later(minutes=5)
+    collector.send(laptop, NO_SESSIONS, occasion="stopping")
+    collector.judged(laptop)
+    collector.later(days=6)
+    sweep(collector)
+    found = {each.rule_id for each in collector.judged(laptop).findings}
+    assert "device-silent" not in found
+    assert differing(collector) == []
+    assert differing(collector, collector.time - timedelta(hours=1)) == []
+
+
+def sweep(collector: Collector) -> None:
+    collector.store.write(lambda connection: assessments.queue_due(connection, to_ms(collector.time), 10))
+
+
+def test_signals_whose_reports_retention_deleted_still_count(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop, tools("tigervnc"))
+    collector.judged(laptop)
+    for number in range(3):
+        collector.later(days=1)
+        collector.send(laptop, msgspec.structs.replace(CLOCK, utc_offset_minutes=-60 * number))
+        collector.judged(laptop)
+    for alert in collector.alerts(laptop):
+        collector.store.write(
+            lambda connection, it=alert: alerts.close(connection, it.alert_id, "ana", "benign", "", 1)
+        )
+    cut = to_ms(NOON + timedelta(hours=1))
+    collector.store.write(lambda connection: retention.forget(connection, cut))
+    assert len(collector.rows(schema.reports)) == 3
+    assert "unsanctioned-tool-running" in {each.rule_id for each in collector.judged(laptop).findings}
+    (found,) = differing(collector, NOON + timedelta(days=2))  # the decision lowered the confidence, and nothing else
+    assert found["recorded"]["rules"] == found["replayed"]["rules"]
+
+
+def test_a_laptop_that_is_out_of_use_falls_silent_in_no_replay(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop)
+    collector.judged(laptop)
+    collector.store.write(lambda connection: devices.retire(connection, laptop.device_id, to_ms(collector.time)))
+    collector.later(days=30)
+    assert differing(collector) == []
+
+
+def test_replay_keeps_no_transaction_open_between_devices(collector: Collector) -> None:
+    a_farm_day(collector)
+    policy = msgspec.structs.replace(collector.known.policy, allowed_tools=("tigervnc",))
+    context = msgspec.structs.replace(collector.known.context, policy=policy)
+    with collector.store.read() as connection:
+        told = replay.differences(connection, Knowledge(context, collector.known.tools), NOON, collector.time)
+        next(told)
+        assert not connection.in_transaction()
+
+
+def test_the_context_that_is_kept_holds_all_that_a_judgement_was_made_with(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop)
+    made = collector.judged(laptop)
+    with collector.store.read() as connection:
+        kept = json.loads(assessments.load_context(connection, made.context_digest) or b"null")
+        rules = {name: assessments.load_context(connection, digest) for name, digest in kept["rules"].items()}
+        tool_infos = assessments.load_context(connection, kept["tools"])
+    read = {name: msgspec.json.decode(body or b"", type=Rule).digest for name, body in rules.items()}
+    assert read == {each.rule.id: each.digest for each in collector.known.context.rules}
+    assert msgspec.json.decode(tool_infos or b"", type=dict[str, ToolInfo]) == collector.known.context.tools
+    assert msgspec.convert(kept["policy"], Policy) == collector.known.policy
+    assert set(kept) == {"rules", "tools", "policy", "suppressions", "dispositions", "zones"}
+
+
+def test_a_decision_makes_a_new_context_but_keeps_no_rule_twice(collector: Collector) -> None:
+    farm, other = collector.enrol(), collector.enrol()
+    collector.send_first(farm, tools("tigervnc", "anydesk"), sessions(session()))
+    collector.later(minutes=5)
+    collector.send(farm, sessions(session(sent=5_000_000)))
+    collector.judged(farm)
+    (alert,) = collector.alerts(farm)
+    before = collector.rows(schema.contexts)
+    collector.store.write(lambda connection: alerts.close(connection, alert.alert_id, "ana", "benign", "", 1))
+    collector.app.state.services.judge.decided()
+    collector.send_first(other)
+    collector.judged(other)
+    (added,) = {row.digest: row for row in collector.rows(schema.contexts)}.keys() - {row.digest for row in before}
+    (body,) = [row.body for row in collector.rows(schema.contexts) if row.digest == added]
+    assert json.loads(body)["dispositions"]
+    assert len(body) < 4096
