@@ -22,20 +22,20 @@ from collector.store.database import migrate, open_engine
 from tests.collector.worlds import template_database
 
 POSTGRES = os.environ.get("FARHAND_TEST_POSTGRES", "")
+BACKENDS = ["sqlite", "postgresql"] if POSTGRES else ["sqlite"]
+"""The test that says so is skipped without PostgreSQL, once and not once per test."""
 Writing = Callable[[], AbstractContextManager[Connection]]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=BACKENDS)
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database without tables."""
     if request.param == "sqlite":
         engine = open_engine(f"sqlite:///{tmp_path / 'collector.sqlite'}")
         yield engine
         engine.dispose()
-    elif POSTGRES:
-        yield from _postgres_schema()
     else:
-        pytest.skip("FARHAND_TEST_POSTGRES names no PostgreSQL database")
+        yield from _postgres_schema()
 
 
 def _postgres_schema() -> Iterator[Engine]:

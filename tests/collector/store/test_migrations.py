@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from collector.store import database
 from collector.store.database import StoreError, migrate, open_engine, require_current
 from collector.store.schema import metadata
+from tests.collector.store.conftest import BACKENDS, POSTGRES
 
 
 def test_the_migrations_make_exactly_what_the_program_declares(empty: Engine) -> None:
@@ -18,6 +19,12 @@ def test_the_migrations_make_exactly_what_the_program_declares(empty: Engine) ->
     with empty.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_everything_here_runs_on_postgresql_as_well() -> None:
+    if not POSTGRES:
+        pytest.skip("FARHAND_TEST_POSTGRES names no PostgreSQL database: the store suite ran on SQLite alone")
+    assert "postgresql" in BACKENDS
 
 
 def test_migrating_again_changes_nothing(empty: Engine) -> None:
