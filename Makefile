@@ -44,7 +44,7 @@ test: $(READY) system
 
 check: $(READY)
 	@$(MAKE) --no-print-directory lint
-	@$(PYTEST) $(UNIT) -q
+	@$(PYTEST) $(UNIT) -q --numprocesses auto
 
 .PHONY: lint
 lint: $(READY)
