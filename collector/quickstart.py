@@ -34,6 +34,8 @@ PORT: Final = 8470
 START_S: Final = 30.0
 SHIPPED_POLICY: Final = Path("configs/policy.yaml")
 ADMIN: Final = "admin"
+DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Loopback is asked directly, whatever proxy the environment names."""
 HOUR_MS: Final = 3_600_000
 
 
@@ -121,7 +123,7 @@ class Site:
         while time.monotonic() < until:
             if process.poll() is not None:
                 raise ended("collector", self.folder)
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.url}/healthz", timeout=2):
+            with contextlib.suppress(OSError), DIRECT.open(f"{self.url}/healthz", timeout=2):
                 return
             time.sleep(0.05)
         raise QuickstartError(f"the collector does not answer on {self.url}; see {self.folder / 'collector.log'}")
