@@ -132,9 +132,8 @@ def read_config(path: Path) -> tuple[Config | None, list[Mistake]]:
     """The settings, or what is wrong with them."""
     document = open_document(path)
     config = document.read(Config)
-    if config is not None:
-        for place, text in _wrong_values(config):
-            document.add(place, text)
+    for place, text in _wrong_values(config or document.read_rest(Config)):
+        document.add(place, text)
     return config, document.mistakes
 
 
@@ -167,9 +166,8 @@ def read_policy(path: Path, known: Known) -> tuple[Policy | None, list[Mistake]]
     """The policy, or what is wrong with it."""
     document = open_document(path)
     policy = document.read(Policy)
-    if policy is not None:
-        for place, expected, name, names in unknown_names(policy, known):
-            document.add(place, f'expected {expected}, got "{name}"; {nearest(name, names)}')
+    for place, expected, name, names in unknown_names(policy or document.read_rest(Policy), known):
+        document.add(place, f'expected {expected}, got "{name}"; {nearest(name, names)}')
     return policy, document.mistakes
 
 

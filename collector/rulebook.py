@@ -53,13 +53,26 @@ def read(folder: Path) -> tuple[tuple[ReadyRule, ...], list[Mistake]]:
     for path in sorted(folder.glob("*.yaml")):
         document = open_document(path)
         rule = document.read(Rule)
-        if rule is not None:
-            for place, text in _wrong(rule, path.stem):
-                document.add(place, text)
+        for place, text in _wrong_parts(document.read_rest(_Parts)) if rule is None else _wrong(rule, path.stem):
+            document.add(place, text)
         if rule is not None and not document.mistakes:
             ready.append(make_ready(rule))
         mistakes += document.mistakes
     return tuple(ready), mistakes
+
+
+class _Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a rule that name facts, for a rule that is wrong elsewhere."""
+
+    when: Condition | None = None
+    says: str = ""
+
+
+def _wrong_parts(parts: _Parts) -> Iterator[tuple[str, str]]:
+    types = fact_types()
+    if parts.when is not None:
+        yield from _wrong_condition(parts.when, "when", types)
+    yield from _wrong_says(parts.says, types)
 
 
 def empty_facts() -> dict[str, msgspec.Struct]:
@@ -94,12 +107,16 @@ def _wrong(rule: Rule, stem: str) -> Iterator[tuple[str, str]]:
 
 
 def _wrong_words(rule: Rule, types: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    for name in placeholders(rule.says):
-        if name not in types:
-            yield "says", f"no fact is called {name}; {nearest(name, types)}"
+    yield from _wrong_says(rule.says, types)
     if rule.seen_at is not None and types.get(rule.seen_at) is not datetime:
         moments = [name for name, kind in types.items() if kind is datetime]
         yield "seen_at", f"{rule.seen_at} is no fact that is a moment; use one of {', '.join(moments)}"
+
+
+def _wrong_says(says: str, types: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name in placeholders(says):
+        if name not in types:
+            yield "says", f"no fact is called {name}; {nearest(name, types)}"
 
 
 def _wrong_names(rule: Rule, types: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

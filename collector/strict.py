@@ -7,12 +7,13 @@ description in a field's `Meta`. Reads no files itself.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import types
 import typing
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 import yaml
@@ -52,6 +53,7 @@ class Document:
         self._lines: dict[str, int] = {"": 1}
         self._values = yaml.SafeLoader("")
         self._root: yaml.Node | None = None
+        self._plain: Any = None
         try:
             self._root = yaml.compose(text, yaml.SafeLoader)
         except yaml.YAMLError as error:
@@ -71,16 +73,30 @@ class Document:
         if self.mistakes:
             return None
         try:
-            plain = {} if self._root is None else self._build(self._root, struct, "", "")
+            self._plain = {} if self._root is None else self._build(self._root, struct, "", "")
         except RecursionError:
             self.add("", "is nested too deeply")
         if not self.mistakes:
             try:
-                return msgspec.convert(plain, struct)
+                return msgspec.convert(self._plain, struct)
             except msgspec.ValidationError as error:
                 message, _, place = str(error).partition(" - at `$")
                 self.add(place.strip("`").removeprefix("."), _lower(message))
         return None
+
+    def read_rest(self, struct: type[T]) -> T:
+        """What is right in a text that `read` refused, so that one mistake does not hide the others.
+
+        Args:
+            struct: every field has a default, which stands for what is wrong or missing.
+        """
+        found: dict[str, Any] = {}
+        plain = self._plain if isinstance(self._plain, dict) else {}
+        for field in msgspec.structs.fields(cast("type[msgspec.Struct]", struct)):
+            with contextlib.suppress(msgspec.ValidationError):
+                if field.encode_name in plain:
+                    found[field.name] = msgspec.convert(plain[field.encode_name], field.type)
+        return struct(**found)
 
     def _build(self, node: yaml.Node, wanted: Any, place: str, hint: str) -> Any:
         """The node as plain data that fits the type. What does not fit is noted."""

@@ -130,3 +130,10 @@ def test_a_suppression_needs_an_end(tmp_path: Path) -> None:
 
 def test_a_policy_without_groups_has_the_default_one(tmp_path: Path) -> None:
     assert config.load_policy(write(tmp_path, "home_countries: [NO]\n"), KNOWN).groups == {"default": Group()}
+
+
+def test_a_wrong_value_does_not_hide_a_name_that_nothing_is_called_by(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_text("home_countries: 7\nallowed_tools: [tigervnk]\n")
+    _, mistakes = config.read_policy(path, KNOWN)
+    assert [each.place for each in mistakes] == ["home_countries", "allowed_tools[0]"]

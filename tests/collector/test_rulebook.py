@@ -157,3 +157,13 @@ def test_all_rules_of_a_folder_are_told_about_together(tmp_path: Path) -> None:
     with pytest.raises(MistakesError) as refused:
         rulebook.load(tmp_path)
     assert len(refused.value.mistakes) == 2
+
+
+def test_one_mistake_does_not_hide_the_others(tmp_path: Path) -> None:
+    text = (rulebook.FOLDER / "clock-outside-claim.yaml").read_text()
+    text = text.replace("severity: ", "severity: very-", 1).replace("fact: clock.countries", "fact: clock.country", 1)
+    (tmp_path / "clock-outside-claim.yaml").write_text(text)
+    _, mistakes = rulebook.read(tmp_path)
+    told = "\n".join(map(str, mistakes))
+    assert "severity (line" in told
+    assert "no fact is called clock.country; did you mean clock.countries?" in told
