@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 import subprocess
 import time
@@ -39,8 +41,16 @@ class Chain:
         """Start the collector, possibly under another program, and wait until it answers."""
         command = [*prefix, *self.site.collector("serve")]
         self.process = self.ends.enter_context(quickstart.program(command, self.site.folder / "collector.log"))
+        if prefix:
+            self.ends.callback(self._end_inner, self.process)
         self.site.wait(self.process)
         return self.process
+
+    def _end_inner(self, outer: subprocess.Popen[bytes]) -> None:
+        """Stop what runs under another program, which then ends by itself: strace would let go of it and leave it."""
+        for child in Path(f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGTERM)
+        outer.wait(15)
 
     def stop(self) -> None:
         """Stop the collector in an orderly way."""
