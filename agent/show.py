@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -23,11 +24,11 @@ from agent.wire.signing import Sending, SignedDocument
 
 
 class _Words:
-    """The sentence of every field of the structs in one module, as written below the field."""
+    """The sentence of every field of the structs in some modules, as written below the field."""
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, *modules: ModuleType) -> None:
         self._sentences: dict[tuple[str, str], str] = {}
-        for struct in ast.parse(inspect.getsource(module)).body:
+        for struct in (statement for module in modules for statement in ast.parse(inspect.getsource(module)).body):
             if isinstance(struct, ast.ClassDef):
                 for field, below in zip(struct.body, struct.body[1:], strict=False):
                     if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and _text(below):
@@ -46,7 +47,7 @@ def _text(node: ast.stmt) -> str:
 
 def declaration() -> Iterator[str]:
     """Line by line, everything that can leave the laptop."""
-    words = _Words(signals)
+    words = _Words(*(sys.modules[name] for name in {each.__module__ for each in signals.SIGNALS}))
     for signal in signals.SIGNALS:
         how = "sent when it changes" if signal.stable else "sent each time"
         yield f"{signal.kind} ({how}): {signal.purpose}"

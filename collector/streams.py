@@ -77,6 +77,10 @@ class Stream:
     quiet_from: int = 0
     quiet_from_ms: int = 0
     quiet_digests: bytes = b""
+    egress: str = ""
+    """Public address that the newest report came from."""
+    egress_ms: int = 0
+    """When the table of egresses last learnt of it."""
 
     def quiet_digest(self, sequence: int) -> bytes | None:
         """Digest of a report in the open quiet run; None when it is not in it."""

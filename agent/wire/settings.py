@@ -19,6 +19,22 @@ CATALOGUE_PURPOSE: Final = "farhand catalogue 1"
 System = Literal["linux", "macos", "windows"]
 
 
+class Landmark(msgspec.Struct, frozen=True, kw_only=True):
+    """One known place to time connections to. Where it stands is the collector's knowledge alone."""
+
+    id: str
+    host: str
+    port: Port = 443
+
+
+class HashKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the organisation's keys for hashing identifiers of other people's devices."""
+
+    epoch: Count
+    key: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    """32 bytes as hexadecimal digits."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the agents of one group of devices work. Unknown fields are ignored: an older agent stays usable."""
 
@@ -29,6 +45,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds between two cycles."""
     probes_off: tuple[str, ...] = ()
     """Kinds that this group does not measure."""
+    landmarks: tuple[Landmark, ...] = ()
+    """Known places to time connections to, at most 64; none: nothing is timed."""
+    landmarks_every_s: Annotated[float, msgspec.Meta(ge=60, le=86400)] = 1800.0
+    """Seconds between two rounds over all landmarks."""
+    hash_keys: tuple[HashKey, ...] = ()
+    """Keys in use, the newest first: one, or two during a change-over; none: identifiers of others are not sent."""
 
 
 class Artefacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -46,8 +68,9 @@ class ToolEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One remote-access tool."""
 
     id: str
-    role: Literal["control", "login", "tunnel"] = "control"
-    """control: shows and moves the desktop · login: a shell from elsewhere · tunnel: carries other tools' sessions."""
+    role: Literal["control", "login", "tunnel", "vpn"] = "control"
+    """control: shows and moves the desktop · login: a shell from elsewhere · tunnel: carries other tools' sessions ·
+    vpn: carries all of the laptop's traffic; reported with the network, never as a remote-access tool."""
     ports: tuple[Port, ...] = ()
     """TCP ports that the tool usually accepts sessions on: a hint, a listening process of the tool is the proof."""
     needs_second_artefact: bool = False

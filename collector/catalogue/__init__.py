@@ -40,8 +40,9 @@ class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     name: Sentence
     vendor_group: Id
     """Tools of one maker share it, so that one product with several programs counts once."""
-    role: Literal["control", "login", "tunnel"]
-    """control: shows and moves the desktop · login: a shell from elsewhere · tunnel: carries other tools' sessions."""
+    role: Literal["control", "login", "tunnel", "vpn"]
+    """control: shows and moves the desktop · login: a shell from elsewhere · tunnel: carries other tools' sessions ·
+    vpn: carries all of the laptop's traffic."""
     inbound_control: Literal["yes", "no", "partly"]
     """Whether somebody elsewhere can see and move this desktop with it; partly: it does so among other things."""
     accessibility: bool = False

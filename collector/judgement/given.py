@@ -18,7 +18,7 @@ class ToolInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Name that people know it by."""
     vendor_group: str
     """Products of one vendor share it: two of them are not two vendors."""
-    role: Literal["control", "login", "tunnel"] = "control"
+    role: Literal["control", "login", "tunnel", "vpn"] = "control"
     """control: shows and moves the desktop · login: a shell from elsewhere · tunnel: carries other tools' sessions."""
     inbound_control: Literal["yes", "no", "partly"] = "yes"
     """Whether it lets somebody elsewhere control the laptop that it runs on."""

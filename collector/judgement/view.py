@@ -8,7 +8,9 @@ from typing import Literal
 import msgspec
 
 from agent.wire.report import Failure
-from agent.wire.signals import Signal
+from agent.wire.signals import LandmarkTimes, Signal
+
+from .geometry import Point
 
 Band = Literal["none", "low", "medium", "high", "critical"]
 """How high a risk score stands."""
@@ -85,6 +87,95 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """Longest stretch in the last 7 days in which the laptop provably ran, awake, without making a report."""
 
 
+NetworkClass = Literal[
+    "access", "mobile", "satellite", "hosting", "vpn", "tor", "relay", "gateway", "anycast", "unknown"
+]
+"""What an address is used for: a line of homes and offices, mobile, satellite, a data centre, a VPN provider, a Tor
+exit, a relay that hides its users by design (iCloud Private Relay, WARP), a company's secure web gateway, an anycast
+service whose location means nothing."""
+
+
+class Located(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What place data says about one public address, dated by the data it comes from."""
+
+    country: str | None = None
+    """Country on which the sources agree, or that an override names; None where they differ or know nothing."""
+    claims: dict[str, str] = {}
+    """Country by source, such as {"geo-whois-asn": "US", "dbip": "US"}."""
+    region: str | None = None
+    """State or province, where a source names one."""
+    point: Point | None = None
+    """Centre of what is known: good for distances of hundreds of kilometres alone."""
+    accuracy_km: int | None = None
+    """How far from the point the address may well be."""
+    asn: int | None = None
+    network: str | None = None
+    """Name of the organisation that announces the address."""
+    network_class: NetworkClass = "unknown"
+    note: str | None = None
+    """Why an override or a watched range applies, with its source."""
+    version: str = ""
+    """Versions of the place data, such as "baseline 2026-06-17"."""
+
+
+class EgressTrack(msgspec.Struct, frozen=True, kw_only=True):
+    """One public address that this device's reports came from, as the collector saw it."""
+
+    address: str
+    first_seen: datetime
+    last_seen: datetime
+    located: Located
+
+
+class LandmarkDay(msgspec.Struct, frozen=True, kw_only=True):
+    """What one day's newest `landmark_rtt` said: counts and minima of that day so far."""
+
+    day: str
+    """Such as 2026-11-21, UTC."""
+    through: Literal["direct", "tunnel", "mixed"]
+    access: Literal["ethernet", "wifi", "mobile", "other", "mixed"]
+    times: tuple[LandmarkTimes, ...]
+
+
+class HomePlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where somebody works, as the roster says or as it was learnt."""
+
+    label: str
+    """As people wrote it, such as "Richmond, VA, US"."""
+    point: Point
+    radius_km: float
+
+
+class Trip(msgspec.Struct, frozen=True, kw_only=True):
+    """Approved travel."""
+
+    countries: tuple[str, ...]
+    from_at: datetime
+    until_at: datetime
+    note: str = ""
+
+
+class RosterEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What the roster says about this device."""
+
+    person: str
+    country: str
+    home: HomePlace | None = None
+    trips: tuple[Trip, ...] = ()
+    version: int
+    """Of the import that it comes from."""
+
+
+class LearntPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the device was seen on most days of its first two weeks: what stands in for a claim without a roster."""
+
+    country: str
+    days: int
+    """Days it was learnt from."""
+    home: HomePlace | None = None
+    since: datetime
+
+
 class PastFinding(msgspec.Struct, frozen=True, kw_only=True):
     """A finding of an earlier assessment that may still be valid."""
 
@@ -109,6 +200,12 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     newest: dict[str, Newest]
     """By kind."""
     sessions: tuple[SessionTrack, ...] = ()
+    egresses: tuple[EgressTrack, ...] = ()
+    """Of the last 30 days, the one last seen at the end."""
+    landmark_days: tuple[LandmarkDay, ...] = ()
+    """Of the last 14 days, oldest first; several of one day where it went through a tunnel for a part of it."""
+    roster: RosterEntry | None = None
+    learnt: LearntPlace | None = None
     integrity: Integrity = Integrity()
     presence: Presence
     past: tuple[PastFinding, ...] = ()

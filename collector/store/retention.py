@@ -18,6 +18,9 @@ BY_TIME: Final = (
     schema.silences.c.to_ms,
     schema.risk_log.c.at_ms,
     schema.sessions.c.last_ms,
+    schema.egresses.c.last_ms,
+    schema.landmark_days.c.last_ms,
+    schema.attachments.c.last_ms,
 )
 """Rows about a device, by the column that says how old they are."""
 

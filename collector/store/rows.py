@@ -78,6 +78,8 @@ _MOVING = (
     "quiet_from",
     "quiet_from_ms",
     "quiet_digests",
+    "egress",
+    "egress_ms",
 )
 _UPDATE_STREAM = (
     update(schema.streams)

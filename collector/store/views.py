@@ -13,7 +13,21 @@ from sqlalchemy.engine import Connection, Row
 
 from collector.instants import from_ms, maybe_from_ms
 from collector.judgement.findings import Assessment
-from collector.judgement.view import DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
+from collector.judgement.view import (
+    DeviceView,
+    EgressTrack,
+    HomePlace,
+    Integrity,
+    LandmarkDay,
+    LearntPlace,
+    Located,
+    Newest,
+    PastFinding,
+    Presence,
+    RosterEntry,
+    SessionTrack,
+    Trip,
+)
 from collector.projection import SESSION_MEMORY, integrity, newest_of
 
 from . import schema
@@ -21,9 +35,16 @@ from . import schema
 DAY_MS: Final = 86_400_000
 INCIDENT_DAYS: Final = 30
 AWAKE_DAYS: Final = 7
+EGRESS_DAYS: Final = 30
+LANDMARK_DAYS: Final = 14
 
 _assessment = msgspec.json.Decoder(Assessment)
 _track = msgspec.json.Decoder(SessionTrack)
+_located = msgspec.json.Decoder(Located)
+_landmark_day = msgspec.json.Decoder(LandmarkDay)
+_home = msgspec.json.Decoder(HomePlace)
+_trips = msgspec.json.Decoder(tuple[Trip, ...])
+_learnt = msgspec.json.Decoder(LearntPlace)
 
 
 def load_views(
@@ -77,6 +98,19 @@ class _Rows:
             .group_by(incidents.c.device_id, incidents.c.kind)
         )
         self.silences = grouped(select(silences).where(silences.c.device_id.in_(wanted), silences.c.to_ms >= since))
+        egresses, days, learnt = schema.egresses, schema.landmark_days, schema.learnt_places
+        self.egresses = grouped(
+            select(egresses)
+            .where(egresses.c.device_id.in_(wanted), egresses.c.last_ms >= now_ms - EGRESS_DAYS * DAY_MS)
+            .order_by(egresses.c.last_ms, egresses.c.address)
+        )
+        self.landmark_days = grouped(
+            select(days.c.device_id, days.c.body)
+            .where(days.c.device_id.in_(wanted), days.c.last_ms >= now_ms - LANDMARK_DAYS * DAY_MS)
+            .order_by(days.c.day, days.c.through)
+        )
+        self.learnt = grouped(select(learnt.c.device_id, learnt.c.place).where(learnt.c.device_id.in_(wanted)))
+        self.roster = grouped(roster_of(wanted))
         self.assessments = grouped(
             select(schema.assessments.c.device_id, schema.assessments.c.body).where(
                 schema.assessments.c.device_id.in_(wanted)
@@ -92,10 +126,44 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
         group=device.group_name,
         newest=newest_by_kind(rows.signals[device_id]),
         sessions=tuple(_track.decode(row.track) for row in rows.sessions[device_id]),
+        egresses=tuple(_egress(row) for row in rows.egresses[device_id]),
+        landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.landmark_days[device_id]),
+        roster=next(map(_roster, rows.roster[device_id]), None),
+        learnt=next((_learnt.decode(row.place) for row in rows.learnt[device_id]), None),
         integrity=_integrity(device, rows),
         presence=_presence(device, rows, intervals_s),
         past=past_findings(before[0]) if before else (),
         band=before[0].band if before else "none",
+    )
+
+
+def roster_of(device_ids: Collection[str]) -> Select[Any]:
+    """Lines of the roster that holds, for devices whose serial number it names."""
+    devices, entries, versions = schema.devices, schema.roster_entries, schema.roster_versions
+    return (
+        select(devices.c.device_id, entries)
+        .join(entries, entries.c.serial == func.upper(func.trim(devices.c.serial)))
+        .join(versions, (versions.c.version == entries.c.version) & (versions.c.state == "active"))
+        .where(devices.c.device_id.in_(device_ids), devices.c.serial != "")
+    )
+
+
+def _roster(row: Row[Any]) -> RosterEntry:
+    return RosterEntry(
+        person=row.person,
+        country=row.country,
+        home=_home.decode(row.home) if row.home is not None else None,
+        trips=_trips.decode(row.trips),
+        version=row.version,
+    )
+
+
+def _egress(row: Row[Any]) -> EgressTrack:
+    return EgressTrack(
+        address=row.address,
+        first_seen=from_ms(row.first_ms),
+        last_seen=from_ms(row.last_ms),
+        located=_located.decode(row.located),
     )
 
 

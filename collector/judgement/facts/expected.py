@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from collector.judgement.claim import claim_of
 from collector.judgement.given import Given
 
 
@@ -11,13 +12,23 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """The claim."""
 
     countries: frozenset[str] | None = None
-    """Country codes in which the laptop is expected."""
+    """Country codes in which the laptop is expected now."""
     known_by: str | None = None
-    """Who says so: policy."""
+    """Who says so: roster, policy or learnt."""
+    place: str | None = None
+    """Where in them it is expected; unknown where nothing says it, and during approved travel."""
+    travelling: bool | None = None
+    """Approved travel holds now."""
 
 
 def derive(given: Given) -> Expected:
-    """Without a roster the claim is the policy's."""
-    if not given.policy.home_countries:
+    """The claim by the best source that there is."""
+    claim = claim_of(given)
+    if claim is None:
         return Expected()
-    return Expected(countries=frozenset(given.policy.home_countries), known_by="policy")
+    return Expected(
+        countries=claim.countries,
+        known_by=claim.known_by,
+        place=claim.home.label if claim.home else None,
+        travelling=claim.travelling,
+    )

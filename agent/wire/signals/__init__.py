@@ -1,0 +1,72 @@
+"""signals: everything about a laptop that can leave it, one struct per kind.
+
+This package is the privacy statement: what is not declared here is not sent. `agent show` prints it, and a test
+compares the two. A kind is *stable* (it stays the same while nothing happens: sent once, then only its digest) or
+*volatile* (counters, round trips, ages: sent each time), never both. A field never changes its meaning; a new meaning
+is a new kind. Strings are what the laptop says, so every reader treats them as a stranger's text.
+"""
+
+from __future__ import annotations
+
+from .base import Count, NonNegative, Port, Sha256, Signal
+from .hardware import Display, Displays, HardwareEvent, UsbDevice, UsbDevices, UsbInterface, UsbStorage
+from .machine import Clock, Platform, Power
+from .network import (
+    DefaultRoute,
+    InterfaceKind,
+    KeyedHash,
+    LandmarkRtt,
+    LandmarkTimes,
+    NetworkInterface,
+    NetworkPath,
+)
+from .remote import UNKNOWN_TUNNEL, RemoteLogin, RemoteSession, RemoteSessions, RemoteTool, RemoteTools, Tunnel
+
+SIGNALS: tuple[type[Signal], ...] = (
+    Clock,
+    Platform,
+    Power,
+    RemoteTools,
+    RemoteSessions,
+    UsbDevices,
+    Displays,
+    NetworkPath,
+    LandmarkRtt,
+)
+KINDS: dict[str, type[Signal]] = {signal.kind: signal for signal in SIGNALS}
+STABLE_KINDS: frozenset[str] = frozenset(signal.kind for signal in SIGNALS if signal.stable)
+
+__all__ = [
+    "KINDS",
+    "SIGNALS",
+    "STABLE_KINDS",
+    "UNKNOWN_TUNNEL",
+    "Clock",
+    "Count",
+    "DefaultRoute",
+    "Display",
+    "Displays",
+    "HardwareEvent",
+    "InterfaceKind",
+    "KeyedHash",
+    "LandmarkRtt",
+    "LandmarkTimes",
+    "NetworkInterface",
+    "NetworkPath",
+    "NonNegative",
+    "Platform",
+    "Port",
+    "Power",
+    "RemoteLogin",
+    "RemoteSession",
+    "RemoteSessions",
+    "RemoteTool",
+    "RemoteTools",
+    "Sha256",
+    "Signal",
+    "Tunnel",
+    "UsbDevice",
+    "UsbDevices",
+    "UsbInterface",
+    "UsbStorage",
+]

@@ -1,0 +1,111 @@
+"""public addresses, landmark days, attached hardware, the roster, learnt places"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "attachments",
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("attachment_key", sa.LargeBinary(), nullable=False, comment="16 bytes of SHA-256 of what names it"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="usb or display"),
+        sa.Column("first_ms", sa.BigInteger(), nullable=False),
+        sa.Column("last_ms", sa.BigInteger(), nullable=False),
+        sa.Column("removed_ms", sa.BigInteger(), nullable=True, comment="when a newer measurement no longer had it"),
+        sa.Column("body", sa.LargeBinary(), nullable=False, comment="JSON of the wire's UsbDevice or Display"),
+        sa.PrimaryKeyConstraint("device_id", "attachment_key"),
+        comment="What was plugged into each device, and when: also what has been unplugged since.",
+    )
+    with op.batch_alter_table("attachments", schema=None) as batch_op:
+        batch_op.create_index("attachments_by_key", ["attachment_key"], unique=False)
+        batch_op.create_index("attachments_by_time", ["last_ms"], unique=False)
+
+    op.create_table(
+        "egresses",
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("first_ms", sa.BigInteger(), nullable=False),
+        sa.Column(
+            "last_ms", sa.BigInteger(), nullable=False, comment="up to an hour old while the address stays the same"
+        ),
+        sa.Column(
+            "located", sa.LargeBinary(), nullable=False, comment="JSON Located: what place data said at first sight"
+        ),
+        sa.PrimaryKeyConstraint("device_id", "address"),
+        comment="Public addresses that reports came from, as the collector saw them.",
+    )
+    with op.batch_alter_table("egresses", schema=None) as batch_op:
+        batch_op.create_index("egresses_by_address", ["address", "last_ms"], unique=False)
+        batch_op.create_index("egresses_by_time", ["last_ms"], unique=False)
+
+    op.create_table(
+        "landmark_days",
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("through", sa.Text(), nullable=False),
+        sa.Column("last_ms", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False, comment="JSON LandmarkDay: the day's newest figures"),
+        sa.PrimaryKeyConstraint("device_id", "day", "through"),
+    )
+    with op.batch_alter_table("landmark_days", schema=None) as batch_op:
+        batch_op.create_index("landmark_days_by_time", ["last_ms"], unique=False)
+
+    op.create_table(
+        "learnt_places",
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("learnt_ms", sa.BigInteger(), nullable=False),
+        sa.Column("place", sa.LargeBinary(), nullable=False, comment="JSON LearntPlace"),
+        sa.PrimaryKeyConstraint("device_id"),
+    )
+    op.create_table(
+        "roster_entries",
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("serial", sa.Text(), nullable=False, comment="as written, spaces around it removed, in capitals"),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("country", sa.Text(), nullable=False),
+        sa.Column("home", sa.LargeBinary(), nullable=True, comment="JSON HomePlace"),
+        sa.Column("trips", sa.LargeBinary(), nullable=False, comment="JSON list of Trip"),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("version", "serial"),
+        comment="Lines of every roster import that is kept; `roster_versions` says which one holds.",
+    )
+    with op.batch_alter_table("roster_entries", schema=None) as batch_op:
+        batch_op.create_index("roster_entries_by_person", ["version", "person"], unique=False)
+
+    op.create_table(
+        "roster_versions",
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False, comment="staged, active or past"),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("active_ms", sa.BigInteger(), nullable=True),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False, comment="name of the file"),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("version"),
+    )
+    with op.batch_alter_table("roster_versions", schema=None) as batch_op:
+        batch_op.create_index("roster_versions_by_state", ["state"], unique=False)
+
+    with op.batch_alter_table("streams", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "egress", sa.Text(), server_default="", nullable=False, comment="public address of the newest report"
+            )
+        )
+        batch_op.add_column(
+            sa.Column(
+                "egress_ms",
+                sa.BigInteger(),
+                server_default="0",
+                nullable=False,
+                comment="when `egresses` last learnt of it",
+            )
+        )
+
+    # ### end Alembic commands ###
