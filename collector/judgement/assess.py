@@ -15,6 +15,7 @@ from collector.judgement.engine import Facts, ReadyRule, Reason, missing, split
 from collector.judgement.facts.silence import due_at
 from collector.judgement.findings import Assessment, Coverage, Finding, UnknownRule
 from collector.judgement.given import Given, ToolInfo, Zones
+from collector.judgement.marks import with_marks
 from collector.judgement.places import places
 from collector.judgement.policy import Policy, Suppression
 from collector.judgement.rule import Rule
@@ -87,7 +88,7 @@ def assess(view: DeviceView, context: Context) -> Assessment:
         band=risk.next_band(risk_score, view.band),
         coverage=Coverage(known=len(context.rules) - len(unknown), total=len(context.rules), unknown=tuple(unknown)),
         findings=findings,
-        places=places(facts["expected"], facts["clock"], facts["session"]),
+        places=with_marks(places(facts["expected"], facts["clock"], facts["session"]), given),
         next_due_at=_next_due_at(view, context.as_of, findings),
     )
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from collector.judgement.engine import Reason, show
+from collector.judgement.geometry import Point
 from collector.judgement.rule import Cause, Family, Severity
 from collector.judgement.view import Band
 
@@ -79,6 +80,20 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     unknown: tuple[UnknownRule, ...] = ()
 
 
+class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something of a place that a map can show."""
+
+    kind: Literal["country", "home", "egress", "region"]
+    """A whole country · a home or office with its radius · where the public address leads · a disc in which the
+    machine lies by the speed of light."""
+    label: str
+    country: str = ""
+    """ISO 3166-1 alpha-2 code; empty where none is known."""
+    point: Point | None = None
+    radius_km: float | None = None
+    """Radius of a home, accuracy of an address, radius of a disc."""
+
+
 class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known about one of the three places."""
 
@@ -87,6 +102,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sentence: str
     at_least_km: int | None = None
     """Distance between the laptop and the hand at least; None where nothing bounds it."""
+    marks: tuple[Mark, ...] = ()
+    """What a map shows of it."""
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,49 @@
+"""marks: what a map shows of the three places of a device. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from .claim import claim_of
+from .findings import Mark, Place
+from .given import Given
+
+
+def with_marks(places: Iterable[Place], given: Given) -> tuple[Place, ...]:
+    """The places with what a map shows of each. Nothing marks the hand: at best a distance bounds it."""
+    found = {"claim": _claim(given), "machine": _machine(given)}
+    return tuple(msgspec.structs.replace(place, marks=(*place.marks, *found.get(place.place, ()))) for place in places)
+
+
+def _claim(given: Given) -> tuple[Mark, ...]:
+    claim = claim_of(given)
+    if claim is None:
+        return ()
+    countries = tuple(Mark(kind="country", label=code, country=code) for code in sorted(claim.countries))
+    if claim.home is None:
+        return countries
+    home = Mark(kind="home", label=claim.home.label, point=claim.home.point, radius_km=claim.home.radius_km)
+    return (*countries, home)
+
+
+def _machine(given: Given) -> tuple[Mark, ...]:
+    """Where the newest public address leads. Through a VPN that is not where the machine is: the label says so."""
+    if not given.view.egresses:
+        return ()
+    newest = given.view.egresses[-1]
+    located = newest.located
+    if located.country is None and located.point is None:
+        return ()
+    where = ", ".join(filter(None, (located.region, located.country)))
+    label = f"{newest.address}, {located.network_class} address" + (f" in {where}" if where else "")
+    return (
+        Mark(
+            kind="egress",
+            label=label,
+            country=located.country or "",
+            point=located.point,
+            radius_km=located.accuracy_km,
+        ),
+    )
