@@ -26,6 +26,9 @@ assessments = Table(
     Column("next_due_ms", BigInteger),
     Column("context", Text, nullable=False),
     Column("body", LargeBinary, nullable=False, comment="JSON Assessment"),
+    Column(
+        "logged_ms", BigInteger, nullable=False, server_default="0", comment="heard_ms of its newest row in `risk_log`"
+    ),
     Index("assessments_by_due", "next_due_ms"),
     Index("assessments_by_score", "risk_score", "device_id"),
 )
@@ -46,11 +49,17 @@ risk_log = Table(
     Column("device_id", Text, nullable=False),
     Column("version", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
-    Column("risk_score", Integer, nullable=False),
-    Column("band", Text, nullable=False),
+    Column("risk_score", Integer, comment="None once the device is out of use"),
+    Column("band", Text),
     Column("findings", LargeBinary, nullable=False, comment="JSON list of rule ids"),
+    Column("known", Integer, nullable=False, server_default="0"),
+    Column("total", Integer, nullable=False, server_default="0"),
+    Column("heard_ms", BigInteger, comment="when the device was last heard as the row was written"),
+    Column("gone", Text, comment="why the device is out of use: retired or merged"),
+    Column("merged_into", Text),
     Index("risk_log_by_device", "device_id", "position"),
     Index("risk_log_by_time", "at_ms"),
+    comment="Every change of a device's score, band or findings, in the order of their commits.",
 )
 
 alerts = Table(
@@ -74,6 +83,7 @@ alerts = Table(
     Column("version", BigInteger, nullable=False),
     Index("alerts_by_subject", "subject_kind", "subject_id", "opened_ms"),
     Index("alerts_by_status", "status", "updated_ms"),
+    Index("alerts_by_opening", "opened_ms", "alert_id"),
 )
 
 alert_events = Table(
