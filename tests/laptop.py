@@ -10,7 +10,7 @@ import gzip
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from nacl.signing import SigningKey
@@ -18,7 +18,22 @@ from nacl.signing import SigningKey
 from agent.wire import report as wire
 from agent.wire import signing
 from agent.wire.enrolment import EnrolRequest
-from agent.wire.signals import Clock, Platform, Power, RemoteSession, RemoteSessions, RemoteTool, RemoteTools, Signal
+from agent.wire.signals import (
+    Clock,
+    DefaultRoute,
+    KeyedHash,
+    LandmarkRtt,
+    LandmarkTimes,
+    NetworkInterface,
+    NetworkPath,
+    Platform,
+    Power,
+    RemoteSession,
+    RemoteSessions,
+    RemoteTool,
+    RemoteTools,
+    Signal,
+)
 
 CLOCK = Clock(timezone="America/New_York", utc_offset_minutes=-300)
 PLATFORM = Platform(
@@ -38,6 +53,31 @@ PLATFORM = Platform(
 POWER = Power(on_mains=True, has_battery=True, lid_closed=False)
 NO_TOOLS = RemoteTools(catalogue_version=1, tools=())
 NO_SESSIONS = RemoteSessions(sessions=(), logins=())
+GATEWAY = KeyedHash(epoch=1, digest="5f" * 16)
+NETWORK = NetworkPath(
+    interfaces=(
+        NetworkInterface(name="enp0s31f6", interface_kind="ethernet", up=False, mtu=1500, driver="e1000e"),
+        NetworkInterface(name="wlp3s0", interface_kind="wifi", up=True, mtu=1500, driver="iwlwifi"),
+    ),
+    routes=(DefaultRoute(interface="wlp3s0", family="ipv4", metric=600, gateway=(GATEWAY,)),),
+    name_servers=("192.168.1.1",),
+    wifi_radio="on",
+    wifi_connected=True,
+)
+"""At home on Wi-Fi, directly."""
+THROUGH_VPN = NetworkPath(
+    interfaces=(
+        *NETWORK.interfaces,
+        NetworkInterface(name="wg0", interface_kind="tunnel", up=True, mtu=1420, driver="wireguard"),
+    ),
+    routes=(DefaultRoute(interface="wg0", family="ipv4"), *NETWORK.routes),
+    name_servers=("10.64.0.1",),
+    vpn_clients=("wireguard",),
+    through_tunnel=True,
+    wifi_radio="on",
+    wifi_connected=True,
+)
+"""The same, with everything sent through WireGuard."""
 
 
 def tools(*ids: str, running: bool = True) -> RemoteTools:
@@ -74,6 +114,29 @@ def session(
 def sessions(*live: RemoteSession) -> RemoteSessions:
     """What the probe saw."""
     return RemoteSessions(sessions=live, logins=())
+
+
+def landmark_rtt(
+    day: str = "2026-11-21",
+    *,
+    samples: int = 48,
+    hours: int = 24,
+    through: Literal["direct", "tunnel", "mixed"] = "direct",
+    access: Literal["ethernet", "wifi", "mobile", "other", "mixed"] = "wifi",
+    **min_ms: float,
+) -> LandmarkRtt:
+    """A day's times to landmarks, by id: `landmark_rtt(fra=12.1, nyc=88.0)`; an underscore in an id is a hyphen."""
+    times = tuple(
+        LandmarkTimes(
+            landmark=name.replace("_", "-"), samples=samples, failures=0, min_ms=ms, median_ms=ms + 4, hours=hours
+        )
+        for name, ms in sorted(min_ms.items())
+    )
+    return LandmarkRtt(day=day, through=through, access=access, times=times)
+
+
+LANDMARKS = landmark_rtt(ashburn=9.1, frankfurt=88.0, san_jose=62.4)
+"""A day near New York."""
 
 
 @dataclass

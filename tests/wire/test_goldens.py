@@ -16,7 +16,18 @@ import pytest
 from agent.wire import report as wire
 from agent.wire.signals import KINDS
 from collector.cli import run
-from tests.laptop import CLOCK, NO_SESSIONS, PLATFORM, POWER, Laptop, session, sessions, tools
+from tests.laptop import (
+    CLOCK,
+    LANDMARKS,
+    NO_SESSIONS,
+    PLATFORM,
+    POWER,
+    THROUGH_VPN,
+    Laptop,
+    session,
+    sessions,
+    tools,
+)
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "wire"
 GOLDENS = sorted(FOLDER.glob("v*/*.json"))
@@ -38,6 +49,8 @@ def sample(name: str) -> wire.Report:
         )
     if name == "quiet":
         return laptop.report(NOON, NO_SESSIONS, **fixed)
+    if name == "network":
+        return laptop.report(NOON, THROUGH_VPN, LANDMARKS, **fixed)
     failed = tuple(
         laptop.measured(kind, None, NOON, stable=wire.is_stable(kind), failure=failure)
         for kind, failure in zip(KINDS, ("unsupported", "denied", "absent", "timeout", "crashed"), strict=False)
@@ -53,7 +66,7 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
             wire.decode_signal(measurement.kind, measurement.data)
 
 
-@pytest.mark.parametrize("name", ["everything", "quiet", "failures"])
+@pytest.mark.parametrize("name", ["everything", "quiet", "failures", "network"])
 def test_todays_report_is_written_as_its_golden(name: str) -> None:
     assert json.loads(wire.encode_report(sample(name))) == json.loads((FOLDER / "v1" / f"{name}.json").read_bytes())
 
