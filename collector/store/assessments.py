@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from collector.instants import to_ms
@@ -76,10 +76,13 @@ def save(connection: Connection, assessments: Sequence[Assessment]) -> None:
             select(table.c.device_id, table.c.version, table.c.body).where(table.c.device_id.in_(ids))
         )
     }
-    rows, changes = [], []
+    rows, changes, listed = [], [], []
     for each in assessments:
         before = known.get(each.device_id)
-        changed = before is None or _said(_decoder.decode(before.body)) != _said(each)
+        earlier = _decoder.decode(before.body) if before else None
+        changed = earlier is None or _said(earlier) != _said(each)
+        if earlier is None or _listed(earlier) != _listed(each):
+            listed.append(_listed(each))
         version = (before.version if before else 0) + int(changed)
         row = {
             "device_id": each.device_id,
@@ -107,6 +110,8 @@ def save(connection: Connection, assessments: Sequence[Assessment]) -> None:
             )
     if rows:
         connection.execute(upsert(connection, table), rows)
+    if listed:
+        connection.execute(_UPDATE_LISTED, listed)
     if changes:
         connection.execute(insert(schema.risk_log), changes)
     unqueue(connection, ids)
@@ -120,6 +125,26 @@ def unqueue(connection: Connection, device_ids: Collection[str]) -> None:
 
 def _said(assessment: Assessment) -> tuple[int, str, tuple[str, ...]]:
     return assessment.risk_score, assessment.band, tuple(each.rule_id for each in assessment.findings)
+
+
+_UPDATE_LISTED = (
+    update(schema.devices)
+    .where(schema.devices.c.device_id == bindparam("of"))
+    .values({name: bindparam(f"new_{name}") for name in ("risk_score", "band", "known", "total", "country")})
+)
+
+
+def _listed(assessment: Assessment) -> dict[str, str | int]:
+    """What lists of devices show of a judgement."""
+    marks = (mark for place in assessment.places for mark in place.marks if mark.kind == "egress")
+    return {
+        "of": assessment.device_id,
+        "new_risk_score": assessment.risk_score,
+        "new_band": assessment.band,
+        "new_known": assessment.coverage.known,
+        "new_total": assessment.coverage.total,
+        "new_country": next((mark.country for mark in marks), ""),
+    }
 
 
 def keep_context(connection: Connection, digest: str, content: Callable[[], dict[str, bytes]], now_ms: int) -> None:

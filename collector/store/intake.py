@@ -21,10 +21,12 @@ from collector.projection import MOST_SESSIONS, measured_at, read, session_key, 
 from collector.streams import MOST_KINDS, Advance, Incident, IncidentKind, Stream, advance
 
 from . import schema
-from .rows import Arrival, Batch, incident_row, report_row, run_row, stream_of, stream_row, write
+from .rows import Arrival, Batch, heard_row, incident_row, report_row, run_row, stream_of, stream_row, write
 
 REMEMBERED: Final = 250_000
 """Streams kept in memory (about 2 KB each); the others are read again when they are heard."""
+HEARD_MS: Final = 3_600_000
+"""`devices.heard_ms` is at most this old: with every quiet report it would cost as much as the report itself."""
 MOST_TRACKS: Final = 2048
 """Sessions remembered for one device; those that were not seen for longest go first."""
 
@@ -110,6 +112,7 @@ class Intake:
         stream = self._stream(connection, arrival)
         if arrival.heard.report.sequence <= stream.last_sequence:
             return _take_known(connection, batch, stream, arrival)
+        before = (stream.last_ms, stream.agent_version)
         step = advance(
             stream,
             arrival.heard,
@@ -117,8 +120,19 @@ class Intake:
             superseded=self._newest_of_device[stream.device_id] > stream.stream_id,
         )
         batch.streams[stream.stream_id] = stream
+        if _is_due(stream, *before):
+            batch.heard[stream.device_id] = heard_row(stream)
         _gather(connection, batch, stream, arrival, step)
         return Verdict("stored", step.want)
+
+
+def _is_due(stream: Stream, last_ms: int, agent_version: str) -> bool:
+    """True when lists should learn that the device was heard: once in an hour of its own, so that not all come due
+    at once."""
+    shift = stream.stream_id * 7919_000 % HEARD_MS
+    return (last_ms + shift) // HEARD_MS != (stream.last_ms + shift) // HEARD_MS or (
+        agent_version != stream.agent_version
+    )
 
 
 def _take_known(connection: Connection, batch: Batch, stream: Stream, arrival: Arrival) -> Verdict:

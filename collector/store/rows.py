@@ -42,6 +42,7 @@ class Batch:
     sessions: dict[tuple[str, bytes], dict[str, Any]] = field(default_factory=dict)
     streams: dict[int, Stream] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
+    heard: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def write(connection: Connection, batch: Batch) -> None:
@@ -60,6 +61,8 @@ def write(connection: Connection, batch: Batch) -> None:
     ):
         if replaced:
             connection.execute(upsert(connection, table), replaced)
+    if batch.heard:
+        connection.execute(_UPDATE_HEARD, list(batch.heard.values()))
     if batch.streams:
         connection.execute(_UPDATE_STREAM, [_moved(stream) for stream in batch.streams.values()])
 
@@ -85,6 +88,11 @@ _UPDATE_STREAM = (
     update(schema.streams)
     .where(schema.streams.c.stream_id == bindparam("at"))
     .values({name: bindparam(f"new_{name}") for name in _MOVING})
+)
+_UPDATE_HEARD = (
+    update(schema.devices)
+    .where(schema.devices.c.device_id == bindparam("of"))
+    .values(heard_ms=bindparam("at_ms"), agent_version=bindparam("version"))
 )
 
 
@@ -123,6 +131,10 @@ def report_row(stream: Stream, arrival: Arrival, *, fork: bool) -> dict[str, Any
         "body": arrival.body,
         "fork": int(fork),
     }
+
+
+def heard_row(stream: Stream) -> dict[str, Any]:
+    return {"of": stream.device_id, "at_ms": stream.last_ms, "version": storable(stream.agent_version)}
 
 
 def run_row(stream_id: int, run: ClosedRun) -> dict[str, Any]:

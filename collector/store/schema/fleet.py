@@ -25,6 +25,13 @@ devices = Table(
     Column("claims_serial_of", Text),
     Column("retired_ms", BigInteger),
     Column("merged_into", Text, comment="the device that its keys and its past were moved to"),
+    Column("heard_ms", BigInteger, comment="when it was last heard, up to an hour old; `streams` is exact"),
+    Column("agent_version", Text, nullable=False, server_default=""),
+    Column("risk_score", Integer, comment="this and what follows: of the newest assessment, for lists"),
+    Column("band", Text),
+    Column("known", Integer, nullable=False, server_default="0"),
+    Column("total", Integer, nullable=False, server_default="0"),
+    Column("country", Text, nullable=False, server_default="", comment="where its public address leads"),
     Index("devices_by_serial", "serial"),
     Index("devices_by_merge", "merged_into"),
 )

@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from .base import Serial, metadata
+
+FAILING = "failure IN ('crashed', 'denied', 'over_budget', 'timeout')"
+"""Failures that somebody should look at: the others say that there was nothing to measure."""
 
 streams = Table(
     "streams",
@@ -76,6 +91,13 @@ signals = Table(
     Column("data", LargeBinary, nullable=False),
     Column("failure", Text),
     Column("unreadable", Text, nullable=False),
+    Index(
+        "signals_failing",
+        "kind",
+        "failure",
+        sqlite_where=text(FAILING),
+        postgresql_where=text(FAILING),
+    ),
     comment="Newest outcome of each kind.",
 )
 

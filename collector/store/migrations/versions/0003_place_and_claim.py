@@ -8,6 +8,9 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+FAILING = "failure IN ('crashed', 'denied', 'over_budget', 'timeout')"
+_OF_ASSESSMENT = "(SELECT {} FROM assessments WHERE assessments.device_id = devices.device_id)"
+
 
 def upgrade() -> None:
     op.create_table(
@@ -107,5 +110,45 @@ def upgrade() -> None:
                 comment="when `egresses` last learnt of it",
             )
         )
+
+    with op.batch_alter_table("devices", schema=None) as batch_op:
+        batch_op.add_column(
+            sa.Column(
+                "heard_ms",
+                sa.BigInteger(),
+                nullable=True,
+                comment="when it was last heard, up to an hour old; `streams` is exact",
+            )
+        )
+        batch_op.add_column(sa.Column("agent_version", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(
+            sa.Column(
+                "risk_score",
+                sa.Integer(),
+                nullable=True,
+                comment="this and what follows: of the newest assessment, for lists",
+            )
+        )
+        batch_op.add_column(sa.Column("band", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("known", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("total", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(
+            sa.Column("country", sa.Text(), server_default="", nullable=False, comment="where its public address leads")
+        )
+    with op.batch_alter_table("signals", schema=None) as batch_op:
+        batch_op.create_index(
+            "signals_failing",
+            ["kind", "failure"],
+            unique=False,
+            sqlite_where=sa.text(FAILING),
+            postgresql_where=sa.text(FAILING),
+        )
+    op.execute(
+        "UPDATE devices SET heard_ms = (SELECT max(last_ms) FROM streams WHERE streams.device_id = devices.device_id)"
+    )
+    for column in ("risk_score", "band"):
+        op.execute(f"UPDATE devices SET {column} = {_OF_ASSESSMENT.format(column)}")
+    for column in ("known", "total"):
+        op.execute(f"UPDATE devices SET {column} = coalesce({_OF_ASSESSMENT.format(column)}, 0)")
 
     # ### end Alembic commands ###
