@@ -103,7 +103,7 @@ def _recorded(connection: Connection, device_id: str, since_ms: int) -> Peak:
     log = schema.risk_log
     rows = connection.execute(
         select(log.c.at_ms, log.c.risk_score, log.c.findings)
-        .where(log.c.device_id == device_id)
+        .where(log.c.device_id == device_id, log.c.gone.is_(None))
         .order_by(log.c.position)
     ).all()
     if not rows:

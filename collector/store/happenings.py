@@ -1,0 +1,308 @@
+"""happenings: where a device's timeline comes from: one source per kind of event, with the words for it.
+
+A source is a query whose rows have `at_ms` and `key` (unique in the source), and a function from a row to what is
+told of it, None where a row is not worth an entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+from sqlalchemy import Select, func, or_, select
+
+from agent.wire.signals import Display, UsbDevice
+from collector.judgement.view import Located, SessionTrack
+
+from . import schema
+
+Kind = Literal[
+    "device", "key", "agent", "risk", "finding", "alert", "address", "attachment", "session", "silence", "incident"
+]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+Told = dict[str, Any]
+Titles = Mapping[str, str]
+LONGEST: Final = 200
+"""Characters of one quoted text."""
+_INCIDENTS: Final[Mapping[str, str]] = {
+    "gap": "Reports that must exist never arrived",
+    "late": "A missing report arrived late",
+    "dropped": "The agent dropped reports because its spool was full",
+    "fork": "One sequence number arrived twice with different bytes",
+    "interleaved": "A report came from a state of the agent that had been replaced",
+    "restore": "Reports were forgotten when the collector was restored from a backup",
+    "malformed": "A measurement could not be read",
+    "unknown_kind": "A measurement of a kind that this collector does not know came: the agent is newer",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One kind of event."""
+
+    kind: Kind
+    rows: Callable[[str], Select[Any]]
+    tell: Callable[[Any, Titles], Told | None]
+
+
+def quoted(text: str) -> str:
+    """A text that somebody else chose, in bounds."""
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def _enrolled(device_id: str) -> Select[Any]:
+    table = schema.devices
+    return select(table.c.enrolled_ms.label("at_ms"), table.c.device_id.label("key"), table.c.group_name).where(
+        table.c.device_id == device_id
+    )
+
+
+def _tell_enrolled(row: Any, _titles: Titles) -> Told:
+    return {"words": f"Enrolled into the group {quoted(row.group_name)}."}
+
+
+def _retired(device_id: str) -> Select[Any]:
+    table = schema.devices
+    return select(table.c.retired_ms.label("at_ms"), table.c.device_id.label("key"), table.c.merged_into).where(
+        table.c.device_id == device_id, table.c.retired_ms.is_not(None)
+    )
+
+
+def _tell_retired(row: Any, _titles: Titles) -> Told:
+    if row.merged_into is not None:
+        return {"words": "Merged into another device.", "about": row.merged_into}
+    return {"words": "Taken out of use: its reports are refused from then on."}
+
+
+def _keys(device_id: str) -> Select[Any]:
+    table = schema.device_keys
+    return select(table.c.created_ms.label("at_ms"), table.c.key_id.label("key"), table).where(
+        table.c.device_id == device_id
+    )
+
+
+def _tell_key(row: Any, _titles: Titles) -> Told:
+    return {
+        "words": f"Key of generation {row.generation} ({row.alg}, kept in a {row.protection}).",
+        "about": row.key_id,
+    }
+
+
+def _revoked(device_id: str) -> Select[Any]:
+    table = schema.device_keys
+    return select(table.c.revoked_ms.label("at_ms"), table.c.key_id.label("key"), table.c.generation).where(
+        table.c.device_id == device_id, table.c.revoked_ms.is_not(None)
+    )
+
+
+def _tell_revoked(row: Any, _titles: Titles) -> Told:
+    return {"words": f"Key of generation {row.generation} revoked.", "about": row.key}
+
+
+def _states(device_id: str) -> Select[Any]:
+    table = schema.streams
+    return select(table.c.created_ms.label("at_ms"), table.c.stream_id.label("key"), table).where(
+        table.c.device_id == device_id
+    )
+
+
+def _tell_state(row: Any, _titles: Titles) -> Told:
+    version = f", now of version {quoted(row.agent_version)}" if row.agent_version else ""
+    return {
+        "words": f"First report from a new state of the agent{version}.",
+        "about": row.key_id,
+        "until_ms": row.last_ms,
+    }
+
+
+def _changes(device_id: str) -> Select[Any]:
+    """Rows of the log beside the row before."""
+    log = schema.risk_log
+
+    def before(column: Any) -> Any:
+        return func.lag(column).over(order_by=log.c.position).label(f"last_{column.name}")
+
+    named = (log.c.risk_score, log.c.band, log.c.findings)
+    return select(
+        log.c.at_ms, log.c.position.label("key"), log.c.gone, *named, *(before(column) for column in named)
+    ).where(log.c.device_id == device_id, log.c.gone.is_(None))
+
+
+def _scores(device_id: str) -> Select[Any]:
+    rows = _changes(device_id).subquery()
+    return select(rows).where(
+        or_(rows.c.risk_score.is_distinct_from(rows.c.last_risk_score), rows.c.band.is_distinct_from(rows.c.last_band))
+    )
+
+
+def _tell_score(row: Any, _titles: Titles) -> Told:
+    before = "" if row.last_band is None else f"from {row.last_risk_score} ({row.last_band}) "
+    verb = "first judged: " if row.last_band is None else ""
+    return {
+        "words": f"Risk score {verb}{before}{'to ' if before else ''}{row.risk_score} ({row.band}).",
+        "risk_score": row.risk_score,
+        "band": row.band,
+    }
+
+
+def _findings(device_id: str) -> Select[Any]:
+    rows = _changes(device_id).subquery()
+    return select(rows).where(rows.c.findings.is_distinct_from(rows.c.last_findings))
+
+
+def _tell_findings(row: Any, titles: Titles) -> Told | None:
+    now = msgspec.json.decode(row.findings, type=tuple[str, ...])
+    last = msgspec.json.decode(row.last_findings, type=tuple[str, ...]) if row.last_findings else ()
+    began = [rule for rule in now if rule not in last]
+    ended = [rule for rule in last if rule not in now]
+    parts = [
+        f"{verb}: {'; '.join(titles.get(rule, rule) for rule in rules)}."
+        for verb, rules in (("Began", began), ("Ended", ended))
+        if rules
+    ]
+    return {"words": " ".join(parts), "rules": tuple(began + ended)} if parts else None
+
+
+def _alert_events(device_id: str) -> Select[Any]:
+    alerts, events = schema.alerts, schema.alert_events
+    return (
+        select(
+            events.c.at_ms,
+            events.c.row_id.label("key"),
+            events.c.alert_id,
+            events.c.actor,
+            events.c.action,
+            events.c.detail,
+            alerts.c.title,
+        )
+        .join(alerts, alerts.c.alert_id == events.c.alert_id)
+        .where(alerts.c.subject_kind == "device", alerts.c.subject_id == device_id)
+    )
+
+
+def _tell_alert(row: Any, _titles: Titles) -> Told:
+    detail = f": {quoted(row.detail)}" if row.detail else ""
+    return {"words": f"Alert “{quoted(row.title)}” {row.action} by {quoted(row.actor)}{detail}.", "about": row.alert_id}
+
+
+def _addresses(device_id: str) -> Select[Any]:
+    table = schema.egresses
+    return select(table.c.first_ms.label("at_ms"), table.c.address.label("key"), table).where(
+        table.c.device_id == device_id
+    )
+
+
+def _tell_address(row: Any, _titles: Titles) -> Told:
+    located = _read(row.located, Located)
+    known = [each for each in (located.country, located.network) if each] if located else []
+    place = f" ({quoted(', '.join(known))})" if known else ""
+    return {"words": f"Reports from {row.address}{place}.", "about": row.address, "until_ms": row.last_ms}
+
+
+def _plugged(device_id: str) -> Select[Any]:
+    table = schema.attachments
+    return select(table.c.first_ms.label("at_ms"), table.c.attachment_key.label("key"), table).where(
+        table.c.device_id == device_id
+    )
+
+
+def _unplugged(device_id: str) -> Select[Any]:
+    table = schema.attachments
+    return select(table.c.removed_ms.label("at_ms"), table.c.attachment_key.label("key"), table).where(
+        table.c.device_id == device_id, table.c.removed_ms.is_not(None)
+    )
+
+
+def _tell_plugged(row: Any, _titles: Titles) -> Told:
+    return {"words": f"First seen plugged in: {_named(row)}.", "until_ms": row.removed_ms or row.last_ms}
+
+
+def _tell_unplugged(row: Any, _titles: Titles) -> Told:
+    return {"words": f"No longer plugged in: {_named(row)}.", "since_ms": row.first_ms}
+
+
+def _named(row: Any) -> str:
+    """An attachment in its own words."""
+    if row.kind == "display":
+        display = _read(row.body, Display)
+        names = (display.vendor, display.name) if display else ()
+        return f"monitor {quoted(' '.join(filter(None, names))) or 'without a name'}"
+    usb = _read(row.body, UsbDevice)
+    if usb is None:
+        return "USB device"
+    said = " ".join(filter(None, (usb.manufacturer, usb.product)))
+    return f"USB device {quoted(said) or 'without a name'} ({usb.vendor_id}:{usb.product_id})"
+
+
+def _sessions(device_id: str) -> Select[Any]:
+    table = schema.sessions
+    return select(table.c.last_ms.label("at_ms"), table.c.session_key.label("key"), table.c.track).where(
+        table.c.device_id == device_id
+    )
+
+
+def _tell_session(row: Any, _titles: Titles) -> Told | None:
+    track = _read(row.track, SessionTrack)
+    if track is None:
+        return None
+    rtt = f", round trip at least {track.min_rtt_ms:.0f} ms" if track.min_rtt_ms is not None else ""
+    peer = quoted(track.peer_address)
+    return {
+        "words": f"Session of {quoted(track.tool)} with {peer}, seen {track.sightings} times{rtt}.",
+        "about": peer,
+        "since_ms": int(track.first_seen.timestamp() * 1000),
+    }
+
+
+def _silences(device_id: str) -> Select[Any]:
+    table = schema.silences
+    return select(table.c.to_ms.label("at_ms"), table.c.row_id.label("key"), table.c.from_ms, table.c.awake_s).where(
+        table.c.device_id == device_id
+    )
+
+
+def _tell_silence(row: Any, _titles: Titles) -> Told:
+    hours = (row.at_ms - row.from_ms) / 3_600_000
+    awake = f"; it was awake for {row.awake_s / 3600:.1f} h of it" if row.awake_s >= 60 else ""
+    return {"words": f"Heard again after {hours:.1f} h of silence{awake}.", "since_ms": row.from_ms}
+
+
+def _incidents(device_id: str) -> Select[Any]:
+    table = schema.incidents
+    return select(table.c.at_ms, table.c.row_id.label("key"), table.c.kind, table.c.amount).where(
+        table.c.device_id == device_id
+    )
+
+
+def _tell_incident(row: Any, _titles: Titles) -> Told:
+    words = _INCIDENTS.get(row.kind, row.kind)
+    return {"words": f"{words} ({row.amount}).", "about": row.kind}
+
+
+def _read(body: bytes, shape: type[Any]) -> Any:
+    """What a row holds as JSON; None where another version wrote it in another shape."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except ValueError:
+        return None
+
+
+SOURCES: Final[tuple[Source, ...]] = (
+    Source(kind="device", rows=_enrolled, tell=_tell_enrolled),
+    Source(kind="key", rows=_keys, tell=_tell_key),
+    Source(kind="key", rows=_revoked, tell=_tell_revoked),
+    Source(kind="agent", rows=_states, tell=_tell_state),
+    Source(kind="address", rows=_addresses, tell=_tell_address),
+    Source(kind="attachment", rows=_plugged, tell=_tell_plugged),
+    Source(kind="attachment", rows=_unplugged, tell=_tell_unplugged),
+    Source(kind="session", rows=_sessions, tell=_tell_session),
+    Source(kind="silence", rows=_silences, tell=_tell_silence),
+    Source(kind="incident", rows=_incidents, tell=_tell_incident),
+    Source(kind="risk", rows=_scores, tell=_tell_score),
+    Source(kind="finding", rows=_findings, tell=_tell_findings),
+    Source(kind="alert", rows=_alert_events, tell=_tell_alert),
+    Source(kind="device", rows=_retired, tell=_tell_retired),
+)
+"""In the order of events of the same moment. Cursors name a source by its number here: new ones go to the end."""
