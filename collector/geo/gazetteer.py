@@ -7,6 +7,7 @@ largest first: who asks decides whether that is good enough.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from array import array
@@ -18,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from collector.judgement.geometry import Point
+from collector.judgement.geometry import Point, distance_km
 
 from .packed import unpack
 
@@ -27,6 +28,8 @@ LONGEST: Final = 120
 """Characters of a place's name that are looked at."""
 STEP: Final = 100
 """Points are kept to a hundredth of a degree: 1.1 km."""
+NEAR_DEGREES: Final = 2
+"""How far north and south `nearest` looks first, and twice as far east and west; a desert or a sea is larger."""
 NOTICE: Final = "Place names by GeoNames, CC BY 4.0, https://www.geonames.org; ZIP code areas by the US Census Bureau."
 
 _ZIP: Final = re.compile(r"(\d{5})(-\d{4})?\Z")
@@ -97,6 +100,40 @@ def suggest(country: str, text: str, most: int = 3) -> list[str]:
     places = [place for name in close for place in known.names[name]]
     right = [place for place in places if len(parts) > 1 and _is_region(country, place, parts[1])]
     return list(dict.fromkeys(_label(country, place) for place in right or places))[:most]
+
+
+def nearest(point: Point, country: str = "") -> tuple[str, float] | None:
+    """Label of the nearest place and its distance in kilometres; None where the country has no place in the table.
+
+    Args:
+        country: look in this one alone; empty looks in all.
+    """
+    rows, columns = (range(-reach, reach + 1) for reach in (NEAR_DEGREES, 2 * NEAR_DEGREES))
+    cell = math.floor(point.lat), math.floor(point.lon)
+    near = [
+        each
+        for row in rows
+        for column in columns
+        for each in _cells().get((cell[0] + row, (cell[1] + column + 180) % 360 - 180), ())
+        if country in ("", each[0])
+    ]
+    if not near:
+        near = [each for places in _cells().values() for each in places if country in ("", each[0])]
+    if not near:
+        return None
+    code, place = min(near, key=lambda each: distance_km(point, each[1].point))
+    return _label(code, place), distance_km(point, place.point)
+
+
+@cache
+def _cells() -> dict[tuple[int, int], list[tuple[str, _Place]]]:
+    """The cities with their countries, by whole degrees of latitude and longitude."""
+    cells: dict[tuple[int, int], list[tuple[str, _Place]]] = {}
+    for code, country in _load().items():
+        for place in {id(each): each for places in country.names.values() for each in places}.values():
+            cell = math.floor(place.point.lat), math.floor(place.point.lon)
+            cells.setdefault(cell, []).append((code, place))
+    return cells
 
 
 def fold(name: str) -> str:
