@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     cycle.set_defaults(command=_cycle)
     cycle.add_argument("--occasion", choices=("scheduled", "started", "stopping"), default="scheduled")
     cycle.add_argument("--reply-fd", type=int)
+    cycle.add_argument("--hardware-events", default="")
     return parser
 
 
@@ -120,15 +121,19 @@ def _folder(config: Config) -> Folder:
     return Folder.open(Path(config.state_dir))
 
 
-def _tools(config: Config, folder: Folder) -> Tools:
-    """The real things that a cycle works with."""
+def _tools(config: Config, folder: Folder, events: str = "") -> Tools:
+    """The real things that a cycle works with.
+
+    Args:
+        events: what the parent heard of hardware, as it packed it.
+    """
     from agent.cycle import Tools
     from agent.disk import DiskError, Folder
-    from agent.host.linux import LinuxHost
+    from agent.host.linux import LinuxHost, kernel_events
     from agent.probes import PROBES
     from agent.uplink import connect
 
-    host = LinuxHost()
+    host = LinuxHost(events=kernel_events(events))
     try:
         marks = Folder.open(Path(config.run_dir))
     except DiskError:
@@ -183,7 +188,7 @@ def _cycle(options: argparse.Namespace) -> int:
     config = _config(options)
     folder = _folder(config)
     folder.lock(WORK_LOCK, WORK_WAIT_S)
-    delay_s = run_cycle(_tools(config, folder), options.occasion)
+    delay_s = run_cycle(_tools(config, folder, options.hardware_events), options.occasion)
     if options.reply_fd is not None:
         os.write(options.reply_fd, f"{delay_s:.3f}\n".encode())
     return OK

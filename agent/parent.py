@@ -13,6 +13,8 @@ import signal
 import sys
 import time
 
+from agent.uevents import Hardware, listen
+
 CYCLE_S = 60.0
 """A worker that takes longer is killed."""
 LAST_WORDS_S = 5.0
@@ -34,12 +36,13 @@ def main(arguments: list[str]) -> int:
     os.set_inheritable(int(arguments[0]), False)
     options = arguments[1:]
     stop = _listen()
+    hardware = Hardware(listen())
     delay_s = DEFAULT_DELAY_S
     occasion = "started"
     while True:
-        reply = _cycle(options, occasion, CYCLE_S, stop)
+        reply = _cycle([*options, *_heard(hardware)], occasion, CYCLE_S, stop)
         delay_s = _delay_of(reply, delay_s)
-        if _told_to_stop(stop, _jittered(delay_s, os.urandom(1)[0] / 255)):
+        if _told_to_stop(stop, _jittered(delay_s, os.urandom(1)[0] / 255), hardware):
             break
         occasion = "scheduled"
     _cycle(options, "stopping", LAST_WORDS_S, None)
@@ -95,12 +98,26 @@ def interpreter(*, safe_path: bool) -> list[str]:
     return [sys.executable, "-P"] if safe_path else [sys.executable]
 
 
-def _told_to_stop(stop: int, delay_s: float) -> bool:
-    """Wait; True as soon as the agent is told to stop. Time that the laptop sleeps counts."""
-    due_at_s = _uptime_s() + delay_s
+def _heard(hardware: Hardware) -> list[str]:
+    text = hardware.text()
+    return ["--hardware-events", text] if text else []
+
+
+def _told_to_stop(stop: int, delay_s: float, hardware: Hardware) -> bool:
+    """Wait; True as soon as the agent is told to stop. Time that the laptop sleeps counts.
+
+    Hardware that comes or goes shortens the wait.
+    """
+    began_s = _uptime_s()
+    due_at_s = planned_s = began_s + delay_s
     while (left_s := due_at_s - _uptime_s()) > 0:
-        if _readable([stop], min(left_s, NAP_S)):
+        ready = _readable([stop, *hardware.descriptors], min(left_s, NAP_S))
+        if stop in ready:
             return True
+        if ready and hardware.hear():
+            now_s = _uptime_s()
+            due_at_s = min(due_at_s, now_s + hardware.hurry(now_s - began_s))
+    hardware.begin(early=due_at_s < planned_s)
     return bool(_readable([stop], 0.0))
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from agent.host import HostDeniedError, HostError, Login, Process, Service, Socket, System, TcpInfo
+from agent.host import HostDeniedError, HostError, KernelEvent, Login, Process, Service, Socket, System, TcpInfo
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -45,7 +45,9 @@ class FakeHost:
     """A machine made of what a test says about it. Everything that is not said is absent.
 
     Args:
-        files: text by path; a folder exists where a file lies below it, ~ paths lie below /home/user.
+        files: text or bytes by path; a folder exists where a file lies below it, ~ paths lie below /home/user.
+        links: where a link leads, by its path.
+        events: what the kernel said about hardware.
         denied: paths that may not be read.
         processes: running processes; into one without a path this agent may not look.
         started: when a process was started, by its number; an hour ago where it is not said.
@@ -58,7 +60,9 @@ class FakeHost:
         self,
         *,
         system: System = "linux",
-        files: Mapping[str, str] | None = None,
+        files: Mapping[str, str | bytes] | None = None,
+        links: Mapping[str, str] | None = None,
+        events: Iterable[KernelEvent] = (),
         denied: Iterable[str] = (),
         processes: Iterable[Process] = (),
         started: Mapping[int, datetime] | None = None,
@@ -78,6 +82,8 @@ class FakeHost:
     ) -> None:
         self.system: System = system
         self._files = {path.replace("~", "/home/user", 1): text for path, text in (files or {}).items()}
+        self._links = dict(links or {})
+        self._events = tuple(events)
         self._denied = frozenset(denied)
         self._processes = tuple(processes)
         self._started = dict(started or {})
@@ -131,9 +137,20 @@ class FakeHost:
         return self._machine_binding
 
     def read_text(self, path: str) -> str | None:
+        data = self.read_bytes(path)
+        return data.decode("utf-8", "replace") if data is not None else None
+
+    def read_bytes(self, path: str, most: int = 65536) -> bytes | None:
         if path in self._denied:
             raise HostDeniedError(f"{path}: permission denied")
-        return self._files.get(path)
+        found = self._files.get(path)
+        return (found.encode() if isinstance(found, str) else found)[:most] if found is not None else None
+
+    def real_path(self, path: str) -> str | None:
+        return self._links.get(path) or (path if self.exists(path) else None)
+
+    def hardware_events(self) -> tuple[KernelEvent, ...]:
+        return self._events
 
     def exists(self, path: str) -> bool:
         wanted = re.escape(path.rstrip("/").replace("~", "/home/user", 1)).replace(r"\*", "[^/]*")

@@ -21,6 +21,8 @@ from agent.wire.enrolment import EnrolRequest
 from agent.wire.signals import (
     Clock,
     DefaultRoute,
+    Display,
+    Displays,
     KeyedHash,
     LandmarkRtt,
     LandmarkTimes,
@@ -33,6 +35,9 @@ from agent.wire.signals import (
     RemoteTool,
     RemoteTools,
     Signal,
+    UsbDevice,
+    UsbDevices,
+    UsbInterface,
 )
 
 CLOCK = Clock(timezone="America/New_York", utc_offset_minutes=-300)
@@ -78,6 +83,43 @@ THROUGH_VPN = NetworkPath(
     wifi_connected=True,
 )
 """The same, with everything sent through WireGuard."""
+
+RECEIVER = UsbDevice(
+    port="1-2",
+    vendor_id="046d",
+    product_id="c52b",
+    manufacturer="Logitech",
+    product="USB Receiver",
+    usb_version="2.00",
+    device_version="1211",
+    max_power_ma=98,
+    attributes="a0",
+    speed_mbps=12.0,
+    removable=True,
+    interfaces=(
+        UsbInterface(number=0, interface_class="03", subclass="01", protocol="01", hid_usages=("01:06",)),
+        UsbInterface(number=1, interface_class="03", subclass="01", protocol="02", hid_usages=("01:02", "0c:01")),
+    ),
+)
+"""A wireless mouse's receiver."""
+USB = UsbDevices(devices=(RECEIVER,))
+PANEL = Display(
+    connector="card1-eDP-1",
+    internal=True,
+    block0_sha256="1d" * 32,
+    edid_sha256="1d" * 32,
+    edid_bytes=128,
+    vendor="BOE",
+    product_code="084e",
+    serial_number=0,
+    made_week=30,
+    made_year=2019,
+    width_cm=31,
+    height_cm=17,
+    preferred="1920x1080@60.0",
+)
+DISPLAYS = Displays(displays=(PANEL,))
+"""The laptop's own screen alone."""
 
 
 def tools(*ids: str, running: bool = True) -> RemoteTools:

@@ -87,6 +87,17 @@ class Login:
     started_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelEvent:
+    """One message of the kernel that hardware came or went."""
+
+    at: datetime
+    action: Literal["add", "remove", "change"]
+    subsystem: Literal["usb", "drm"]
+    device: str
+    """Port of a USB device such as 1-2.3, name of a graphics card such as card1."""
+
+
 class Host(Protocol):
     """The machine as a probe sees it."""
 
@@ -119,6 +130,22 @@ class Host(Protocol):
         Raises:
             HostDeniedError: this agent may not read it.
         """
+        ...
+
+    def read_bytes(self, path: str, most: int = 65536) -> bytes | None:
+        """The first `most` bytes of a file; None where it does not exist, or went away meanwhile.
+
+        Raises:
+            HostDeniedError: this agent may not read it.
+        """
+        ...
+
+    def real_path(self, path: str) -> str | None:
+        """Where a link leads in the end; None where it does not exist."""
+        ...
+
+    def hardware_events(self) -> tuple[KernelEvent, ...]:
+        """What the kernel said about hardware since the agent was started, oldest first; the last ones of many."""
         ...
 
     def exists(self, path: str) -> bool:

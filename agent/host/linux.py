@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import hashlib
 import os
@@ -19,12 +20,15 @@ import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import Final, Literal
+
+import msgspec
 
 from agent.host import (
     HostDeniedError,
     HostError,
     HostTimeoutError,
+    KernelEvent,
     Login,
     Process,
     Service,
@@ -32,6 +36,7 @@ from agent.host import (
     System,
     TcpInfo,
 )
+from agent.uevents import unpack
 
 from .commands import ALLOWED
 from .logins import read_logins
@@ -62,8 +67,13 @@ class LinuxHost:
 
     system: System = "linux"
 
-    def __init__(self, root: str = "/") -> None:
+    def __init__(self, root: str = "/", events: Sequence[KernelEvent] = ()) -> None:
+        """
+        Args:
+            events: what the agent's parent heard from the kernel.
+        """
         self._root = root.rstrip("/")
+        self._events = tuple(events)
 
     def now(self) -> datetime:
         return datetime.now(UTC)  # noqa: TID251 - the clock that everybody else is given
@@ -87,16 +97,31 @@ class LinuxHost:
         return hashlib.sha256(f"{path}={text}".encode()).hexdigest()[:32] if text else ""
 
     def read_text(self, path: str) -> str | None:
+        data = self.read_bytes(path, MAX_TEXT_BYTES)
+        return data.decode("utf-8", "replace") if data is not None else None
+
+    def read_bytes(self, path: str, most: int = MAX_TEXT_BYTES) -> bytes | None:
         try:
             if stat.S_ISREG(os.stat(self._root + path).st_mode):
-                return read_bytes(self._root + path, MAX_TEXT_BYTES).decode("utf-8", "replace")
+                return read_bytes(self._root + path, most)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except PermissionError as error:
             raise HostDeniedError(f"{path}: permission denied") from error
         except OSError as error:
+            if error.errno == errno.ENODEV:  # its device was unplugged
+                return None
             raise HostError(f"{path}: {error.strerror}") from error
         raise HostError(f"{path}: not a plain file")
+
+    def real_path(self, path: str) -> str | None:
+        try:
+            return os.path.realpath(self._root + path, strict=True).removeprefix(self._root)
+        except OSError:
+            return None
+
+    def hardware_events(self) -> tuple[KernelEvent, ...]:
+        return self._events
 
     def exists(self, path: str) -> bool:
         return any(self._matches(path))
@@ -227,6 +252,19 @@ class LinuxHost:
                 if len(fields) == 7 and fields[2].isdecimal() and int(fields[2]) >= FIRST_USER and len(fields[5]) > 1:
                     homes.add(fields[5])
         return sorted(homes)[:MAX_HOMES]
+
+
+def kernel_events(text: str) -> tuple[KernelEvent, ...]:
+    """What the agent's parent heard, as it packed it for this worker."""
+    return tuple(
+        KernelEvent(
+            at=datetime.fromtimestamp(at_ms / 1000, UTC),
+            action=msgspec.convert(action, Literal["add", "remove", "change"]),
+            subsystem=msgspec.convert(subsystem, Literal["usb", "drm"]),
+            device=device,
+        )
+        for at_ms, action, subsystem, device in unpack(text)
+    )
 
 
 def _names(folder: str) -> list[str]:

@@ -111,7 +111,7 @@ def parse_answer(answer: bytes, wanted: Identity) -> TcpInfo | None:
     local_port, peer_port, local, peer, _, _ = _IDENTITY.unpack_from(answer, 4)
     if (local_port, peer_port, _address(answer[0], local), _address(answer[0], peer)) != wanted:
         return None
-    for kind, payload in _attributes(answer[_ANSWER_BYTES:]):
+    for kind, payload in attributes(answer[_ANSWER_BYTES:]):
         if kind == INET_DIAG_INFO:
             return parse_tcp_info(payload)
     return None
@@ -132,7 +132,8 @@ def parse_tcp_info(payload: bytes) -> TcpInfo | None:
     )
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Type and payload of each netlink attribute; a cut one ends the row."""
     while len(data) >= _ATTRIBUTE.size:
         length, kind = _ATTRIBUTE.unpack_from(data)
         if length < _ATTRIBUTE.size:

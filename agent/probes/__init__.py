@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.probe import Probe
 
-from . import clock, platform, power, remote_sessions, remote_tools
+from . import clock, displays, platform, power, remote_sessions, remote_tools, usb_devices
 
 PROBES: Final[tuple[Probe, ...]] = (
     platform.PROBE,
@@ -17,4 +17,6 @@ PROBES: Final[tuple[Probe, ...]] = (
     power.PROBE,
     remote_tools.PROBE,
     remote_sessions.PROBE,
+    usb_devices.PROBE,
+    displays.PROBE,
 )

@@ -25,6 +25,8 @@ MEASURED: Final = {
     "power": "Power and lid",
     "remote_tools": "Remote-access tools",
     "remote_sessions": "Control sessions",
+    "usb_devices": "USB devices",
+    "displays": "Monitors",
 }
 FAILURES: Final[Mapping[Failure, str]] = {
     "unsupported": "this system has no such thing",

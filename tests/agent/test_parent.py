@@ -17,6 +17,7 @@ import pytest
 
 from agent import parent
 from agent.parent import DEFAULT_DELAY_S, _delay_of, _jittered
+from agent.uevents import Hardware
 from tests.agent.fake_collector import FakeCollector, Request
 from tests.agent.processes import ROOT, Agent, wait_until
 
@@ -157,7 +158,7 @@ def test_time_that_the_laptop_slept_counts(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(parent, "_uptime_s", lambda: uptime_s[0])
     monkeypatch.setattr(parent, "_readable", nap)
-    assert not parent._told_to_stop(0, 300.0)
+    assert not parent._told_to_stop(0, 300.0, Hardware(None))
     assert naps == [30.0, 30.0, 30.0, 0.0]
 
 

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from agent.wire import report as wire
-from agent.wire.signals import KINDS
+from agent.wire.signals import KINDS, Display, Displays, HardwareEvent, UsbDevice, UsbDevices, UsbInterface, UsbStorage
 from collector.cli import run
 from tests.laptop import (
     CLOCK,
     LANDMARKS,
     NO_SESSIONS,
+    PANEL,
     PLATFORM,
     POWER,
+    RECEIVER,
     THROUGH_VPN,
     Laptop,
     session,
@@ -51,6 +53,47 @@ def sample(name: str) -> wire.Report:
         return laptop.report(NOON, NO_SESSIONS, **fixed)
     if name == "network":
         return laptop.report(NOON, THROUGH_VPN, LANDMARKS, **fixed)
+    if name == "hardware":
+        at = NOON - timedelta(minutes=3)
+        gadget = UsbDevice(
+            port="1-3.1",
+            vendor_id="1d6b",
+            product_id="0104",
+            manufacturer="Maker",
+            product="Composite Device",
+            serial="0123",
+            configuration="Config 1",
+            usb_version="2.00",
+            device_version="0100",
+            device_class="ef",
+            max_power_ma=250,
+            attributes="a0",
+            speed_mbps=480.0,
+            interfaces=(
+                UsbInterface(
+                    number=0,
+                    interface_class="03",
+                    subclass="00",
+                    protocol="00",
+                    hid_sha256="ab" * 32,
+                    hid_bytes=73,
+                    hid_usages=("01:02",),
+                    absolute_pointer=True,
+                ),
+                UsbInterface(number=1, interface_class="08", subclass="06", protocol="50"),
+            ),
+            storage=(UsbStorage(vendor="Maker", model="Optical Drive", revision="1.00"),),
+            attached_at=at,
+        )
+        came = HardwareEvent(at=at, action="add", device="1-3.1")
+        mute = Display(connector="card1-HDMI-A-1", readable=False)
+        seen = HardwareEvent(at=at, action="change", device="card1")
+        return laptop.report(
+            NOON,
+            UsbDevices(devices=(RECEIVER, gadget), events=(came,)),
+            Displays(displays=(PANEL, mute), events=(seen,)),
+            **fixed,
+        )
     failed = tuple(
         laptop.measured(kind, None, NOON, stable=wire.is_stable(kind), failure=failure)
         for kind, failure in zip(KINDS, ("unsupported", "denied", "absent", "timeout", "crashed"), strict=False)
@@ -66,7 +109,7 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
             wire.decode_signal(measurement.kind, measurement.data)
 
 
-@pytest.mark.parametrize("name", ["everything", "quiet", "failures", "network"])
+@pytest.mark.parametrize("name", ["everything", "quiet", "failures", "network", "hardware"])
 def test_todays_report_is_written_as_its_golden(name: str) -> None:
     assert json.loads(wire.encode_report(sample(name))) == json.loads((FOLDER / "v1" / f"{name}.json").read_bytes())
 

@@ -152,7 +152,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     height_cm: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
     """Height of the picture."""
     preferred: str | None = None
-    """Preferred mode, such as 1920x1080@60."""
+    """Preferred mode, such as 1920x1080@60.0."""
     has_audio: bool = False
     """It says that it can play sound."""
 
