@@ -55,10 +55,6 @@ def _listing() -> Any:
     return select(
         devices,
         heard.label("last_ms"),
-        assessments.c.risk_score,
-        assessments.c.band,
-        assessments.c.known,
-        assessments.c.total,
         assessments.c.as_of_ms,
         assessments.c.version,
     ).join(assessments, assessments.c.device_id == devices.c.device_id, isouter=True)
@@ -88,6 +84,11 @@ def find(connection: Connection, device_id: str) -> DeviceRow | None:
     """One device; None when there is none of that id."""
     row = connection.execute(_listing().where(schema.devices.c.device_id == device_id)).one_or_none()
     return None if row is None else _row(row)
+
+
+def rows_of(connection: Connection, device_ids: Collection[str]) -> list[DeviceRow]:
+    """Devices by their ids, in no order; ids that nothing has are left out."""
+    return [_row(row) for row in connection.execute(_listing().where(schema.devices.c.device_id.in_(device_ids)))]
 
 
 def by_serial(connection: Connection, serial: str) -> list[DeviceRow]:
