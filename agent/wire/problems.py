@@ -27,10 +27,12 @@ ProblemName = Literal[
     "unavailable",
     "not-found",
     "not-allowed",
+    "not-acceptable",
     "forbidden",
     "unauthorised",
     "bad-request",
     "conflict",
+    "precondition-required",
     "expired-cursor",
     "internal",
 ]

@@ -26,10 +26,12 @@ TITLES: Final[dict[ProblemName, str]] = {
     "unavailable": "Not available right now",
     "not-found": "Not found",
     "not-allowed": "This method is not allowed here",
+    "not-acceptable": "No answer of that media type",
     "forbidden": "Not allowed for this user or token",
     "unauthorised": "Sign in or send a token",
     "bad-request": "The request cannot be understood",
     "conflict": "The thing was changed by somebody else",
+    "precondition-required": "Say which version is to be changed",
     "expired-cursor": "The cursor is too old",
     "internal": "Something broke here",
 }

@@ -21,7 +21,12 @@ from .pages import page
 
 log = logging.getLogger(__name__)
 FOR_PROGRAMS: Final = ("/api/", "/agent/", "/healthz", "/readyz", "/metrics")
-_BY_STATUS: Final[Mapping[int, ProblemName]] = {404: "not-found", 405: "not-allowed", 413: "too-large"}
+_BY_STATUS: Final[Mapping[int, ProblemName]] = {
+    404: "not-found",
+    405: "not-allowed",
+    406: "not-acceptable",
+    413: "too-large",
+}
 _KEPT: Final = ("note", "text")
 """Fields of forms that people wrote themselves: an error page gives them back."""
 Handler = Callable[[Request, Exception], Awaitable[Response]]

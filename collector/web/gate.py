@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from .agents import read_body
 from .auth import NOBODY, Scope, Who, identify
+from .contract import JSON, Operation, Query, acceptable, read_query
 from .csrf import SAFE, from_own_page
 from .errors import ApiError
 from .services import Services, services
@@ -23,7 +24,6 @@ from .services import Services, services
 MAX_BODY: Final = 64 * 1024
 MAX_FIELDS: Final = 20
 NUL_ESCAPE: Final = rb"\u0000"
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
 Body = TypeVar("Body")
 
 
@@ -35,6 +35,10 @@ class Call:
     services: Services
     who: Who
     body: bytes
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """The declared parameters of the address, each as its type."""
+    media: str = JSON
+    """Media type that the answer should have, of those that the route offers."""
 
     @property
     def path(self) -> dict[str, str]:
@@ -77,11 +81,10 @@ Handler = Callable[[Call], Response]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One method of one path."""
+class Entry(Operation):
+    """One method of one path, and what answers it. The first sentence of the handler's docstring, after the path, says
+    in the OpenAPI document what it is for."""
 
-    method: Method
-    path: str
     handler: Handler
     needs: Scope | Literal["nothing"]
     or_if: Callable[[Request], bool] = field(default=lambda _request: False)
@@ -93,11 +96,15 @@ def routes(entries: Iterable[Entry]) -> list[Route]:
     by_path: dict[str, dict[str, Entry]] = defaultdict(dict)
     for entry in entries:
         by_path[entry.path][entry.method] = entry
-    return [Route(path, _endpoint(methods), methods=sorted(methods)) for path, methods in by_path.items()]
+    return [Route(path, _endpoint(methods), methods=[*sorted(methods), "OPTIONS"]) for path, methods in by_path.items()]
 
 
 def _endpoint(methods: dict[str, Entry]) -> Callable[[Request], object]:
+    allowed = ", ".join(sorted({*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set())))
+
     async def endpoint(request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(None, 204, {"Allow": allowed})
         entry = methods["GET" if request.method == "HEAD" else request.method]
         body = b""
         if request.method not in SAFE:
@@ -117,7 +124,21 @@ def _answer(entry: Entry, request: Request, body: bytes) -> Response:
     _admit(entry, request, who)
     if request.method not in SAFE and who.kind != "token":
         _require_own_page(request, shared)
-    return entry.handler(Call(request=request, services=shared, who=who, body=body))
+    asked, media = ({}, JSON) if entry.asks is None else _negotiate(entry, entry.asks, request)
+    return entry.handler(Call(request=request, services=shared, who=who, body=body, asked=asked, media=media))
+
+
+def _negotiate(entry: Entry, asks: tuple[Query, ...], request: Request) -> tuple[Mapping[str, Any], str]:
+    """What is asked for, and in which media type."""
+    asked = read_query(asks, request.query_params)
+    media = acceptable(request.headers.get("accept", ""), (entry.media, *entry.also))
+    if media is None and entry.answers is not None:
+        offered = " or ".join((entry.media, *entry.also))
+        raise ApiError("not-acceptable", 406, f"this address answers with {offered}")
+    if entry.matches and "if-match" not in request.headers:
+        detail = "send If-Match with the ETag of what you have read, or * to change it whatever it is by now"
+        raise ApiError("precondition-required", 428, detail)
+    return asked, media or entry.media
 
 
 def _require_text(request: Request) -> None:

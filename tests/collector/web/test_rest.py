@@ -304,7 +304,7 @@ def test_errors_have_one_shape(world: World, api: Any) -> None:
     problem(api("GET", "/nothing-here"), 404, "not-found")
     wrong = api("DELETE", "/devices")
     problem(wrong, 405, "not-allowed")
-    assert set(wrong.headers["allow"].split(", ")) == {"GET", "HEAD"}
+    assert set(wrong.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
     problem(api("POST", "/enrolment-tokens", content=b"{}"), 415, "unsupported-media")
     json = {"Content-Type": "application/json"}
     problem(api("POST", "/enrolment-tokens", json, content=b"[" * 60000), 400, "bad-request")
