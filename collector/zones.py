@@ -43,6 +43,14 @@ def load() -> Zones:
     )
 
 
+@cache
+def country_names() -> dict[str, str]:
+    """English short names of the countries by their code of ISO 3166, from the same package."""
+    text = (resources.files("tzdata") / "zoneinfo" / "iso3166.tab").read_text(encoding="utf-8")
+    lines = (line for line in text.splitlines() if line and not line.startswith("#"))
+    return dict(line.split("\t") for line in lines)
+
+
 def _offsets(zone: str, year: int) -> set[int]:
     """Minutes east of UTC that the zone shows on the first day of each month."""
     with (resources.files("tzdata") / "zoneinfo").joinpath(*zone.split("/")).open("rb") as file:

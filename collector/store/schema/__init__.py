@@ -7,7 +7,7 @@ Text that a laptop chose is kept as bytes: PostgreSQL refuses NUL in text, and w
 from __future__ import annotations
 
 from .base import metadata
-from .claims import learnt_places, roster_entries, roster_versions
+from .claims import learnt_places, roster_activations, roster_entries, roster_versions, travel
 from .fleet import device_keys, devices, enrolment_tokens, meta
 from .heard import (
     attachments,
@@ -45,11 +45,13 @@ __all__ = [
     "quiet_runs",
     "reports",
     "risk_log",
+    "roster_activations",
     "roster_entries",
     "roster_versions",
     "sessions",
     "signals",
     "silences",
     "streams",
+    "travel",
     "users",
 ]

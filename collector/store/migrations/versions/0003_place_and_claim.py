@@ -82,18 +82,59 @@ def upgrade() -> None:
         batch_op.create_index("roster_entries_by_person", ["version", "person"], unique=False)
 
     op.create_table(
+        "roster_activations",
+        sa.Column("position", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("position"),
+        comment="Which version held from when on: what replay judges the past by.",
+    )
+    op.create_table(
         "roster_versions",
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False, comment="staged, active or past"),
+        sa.Column("state", sa.Text(), nullable=False, comment="loading, ready, active, past, dropped or gone"),
         sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("touched_ms", sa.BigInteger(), nullable=False, comment="when its import last wrote"),
         sa.Column("active_ms", sa.BigInteger(), nullable=True),
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False, comment="name of the file"),
+        sa.Column("digest", sa.Text(), nullable=False, comment="of all that its lines say"),
         sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("added", sa.Integer(), nullable=False, comment="serial numbers that the roster before it lacks"),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("removed", sa.Integer(), nullable=False),
+        sa.Column("compared_with", sa.BigInteger(), nullable=True, comment="version that was active before it"),
+        sa.Column(
+            "queue_after",
+            sa.Text(),
+            nullable=True,
+            comment="device up to which changes were queued; NULL when all were",
+        ),
         sa.PrimaryKeyConstraint("version"),
     )
     with op.batch_alter_table("roster_versions", schema=None) as batch_op:
         batch_op.create_index("roster_versions_by_state", ["state"], unique=False)
+
+    op.create_table(
+        "travel",
+        sa.Column("travel_id", sa.Text(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("countries", sa.Text(), nullable=False, comment="JSON list of country codes"),
+        sa.Column("first_day", sa.Text(), nullable=False),
+        sa.Column("last_day", sa.Text(), nullable=False),
+        sa.Column("from_ms", sa.BigInteger(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False, comment="who answers for it"),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("created_ms", sa.BigInteger(), nullable=False),
+        sa.Column("removed_ms", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("travel_id"),
+        comment="Travel that was approved outside the roster file.",
+    )
+    with op.batch_alter_table("travel", schema=None) as batch_op:
+        batch_op.create_index("travel_by_end", ["until_ms"], unique=False)
+        batch_op.create_index("travel_by_person", ["person", "until_ms"], unique=False)
 
     with op.batch_alter_table("streams", schema=None) as batch_op:
         batch_op.add_column(
