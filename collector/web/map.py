@@ -1,0 +1,253 @@
+"""map: the three places of a device drawn over the world, as data for a template. Pure: tests compare coordinates.
+
+The outlines are files that the browser keeps; only what belongs to one device is drawn anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from collector.judgement.findings import Mark, Place
+from collector.judgement.geometry import Point, distance_km
+
+from .projection import VIEWS, XY, View, arc, circle, lines, path
+
+ASPECT: Final = 2.1
+"""Width by height of what is shown."""
+LEAST_WIDTH: Final = 2400
+"""A quarter of the world: closer up the outlines look coarse."""
+AROUND_COUNTRY: Final = (1400, 700)
+"""How far the map reaches around the middle of a country that stands for no point, in its units."""
+WORTH_A_LINE_KM: Final = 300
+FARTHEST_RING_KM: Final = 18_000
+"""Half the way around the earth is 20,000 km: a circle of nearly that is a dot on the other side."""
+
+COUNTRIES: Final[dict[str, tuple[str, float, float]]] = json.loads(
+    (Path(__file__).parent / "countries.json").read_text()
+)
+"""Name, latitude and longitude of the middle, by ISO 3166-1 alpha-2 code."""
+
+
+def country_name(code: str) -> str:
+    """What people call a country; the code itself where the maps do not have it."""
+    return COUNTRIES[code][0] if code in COUNTRIES else code
+
+
+def middle(code: str) -> Point | None:
+    """The middle of a country; None where the maps do not have it."""
+    if code not in COUNTRIES:
+        return None
+    _, lat, lon = COUNTRIES[code]
+    return Point(lat=lat, lon=lon)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A line or an area."""
+
+    kind: str
+    """Names its style: home, accuracy, region, ring, arc."""
+    d: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """A point that stands for a place."""
+
+    kind: str
+    """claim or machine."""
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A line of the legend: it says in words what the map shows."""
+
+    kind: str
+    """claim, machine, region or ring."""
+    words: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A map of one device."""
+
+    outlines: str
+    """Name of the file with the world's outlines."""
+    view_box: str
+    claimed: tuple[str, ...]
+    """Countries in which the device may be."""
+    seen: tuple[str, ...]
+    """Countries in which it seems to be, where no point is known."""
+    shapes: tuple[Shape, ...]
+    dots: tuple[Dot, ...]
+    legend: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the places say, sorted for drawing."""
+
+    claims: list[Mark]
+    machines: list[Mark]
+    at_least_km: int | None
+
+    @property
+    def home(self) -> Point | None:
+        return next((mark.point for mark in self.claims if mark.point), None)
+
+    @property
+    def machine(self) -> Point | None:
+        """Where the machine is drawn: the smallest disc or area that is known has the best centre."""
+        pointed = [mark for mark in self.machines if mark.point]
+        best = min(pointed, key=lambda mark: (mark.kind != "region", mark.radius_km or 1e9), default=None)
+        if best is not None:
+            return best.point
+        return next((point for mark in self.machines if (point := middle(mark.country))), None)
+
+    @property
+    def expected(self) -> Point | None:
+        """Where the claim is drawn from: its home, or the middle of its only country."""
+        countries = {mark.country for mark in self.claims if mark.country}
+        return self.home or (middle(next(iter(countries))) if len(countries) == 1 else None)
+
+
+def draw(places: Iterable[Place]) -> Drawing | None:
+    """The map of a device; None when none of its places can be shown."""
+    known = {place.place: place for place in places}
+    found = _Found(
+        claims=list(known["claim"].marks) if "claim" in known else [],
+        machines=list(known["machine"].marks) if "machine" in known else [],
+        at_least_km=known["hand"].at_least_km if "hand" in known else None,
+    )
+    if not found.claims and not found.machines:
+        return None
+    claimed = tuple(mark.country for mark in found.claims if mark.kind == "country" and mark.country in COUNTRIES)
+    seen = tuple(mark.country for mark in found.machines if mark.point is None and mark.country in COUNTRIES)
+    view = min(VIEWS, key=lambda each: _cost(each, found))
+    shapes = tuple(_shapes(view, found, claimed))
+    dots = tuple(_dots(view, found))
+    return Drawing(
+        outlines=f"world-{view.name}.svg",
+        view_box=_view_box(view, _extent(view, found, claimed + seen)),
+        claimed=claimed,
+        seen=seen,
+        shapes=shapes,
+        dots=dots,
+        legend=tuple(_legend(found)),
+    )
+
+
+def _abroad(found: _Found, claimed: Sequence[str]) -> bool:
+    """The machine is drawn far enough from where it should be for a line between the two."""
+    if found.expected is None or found.machine is None:
+        return False
+    if found.home is None and any(mark.country in claimed for mark in found.machines):
+        return False
+    return distance_km(found.expected, found.machine) > WORTH_A_LINE_KM
+
+
+def _curves(found: _Found, claimed: Sequence[str]) -> list[tuple[str, list[Point]]]:
+    """All that is drawn as lines on the globe, with the kind of each."""
+    curves = []
+    for marks in (found.claims, found.machines):
+        for mark in marks:
+            if mark.point is not None and mark.radius_km:
+                kind = {"home": "home", "region": "region"}.get(mark.kind, "accuracy")
+                curves.append((kind, circle(mark.point, mark.radius_km)))
+    centre = found.machine or found.expected
+    if found.at_least_km and centre is not None and found.at_least_km < FARTHEST_RING_KM:
+        curves.append(("ring", circle(centre, found.at_least_km, 180)))
+    if _abroad(found, claimed) and found.expected is not None and found.machine is not None:
+        curves.append(("arc", arc(found.expected, found.machine)))
+    return curves
+
+
+def _cost(view: View, found: _Found) -> tuple[int, float]:
+    """What speaks against a view: lines that its edge cuts, then how wide what it shows is."""
+    claimed = [mark.country for mark in found.claims]
+    parts = sum(len(lines(view, points)) - 1 for _, points in _curves(found, claimed))
+    xs = [x for x, _ in _extent(view, found, [each for each in claimed if each in COUNTRIES])]
+    return parts, max(xs) - min(xs) if xs else 0.0
+
+
+def _shapes(view: View, found: _Found, claimed: Sequence[str]) -> Iterable[Shape]:
+    for kind, points in _curves(found, claimed):
+        parts = lines(view, points)
+        yield Shape(kind=kind, d=path(parts, closed=kind not in ("arc", "ring") and len(parts) == 1))
+
+
+def _dots(view: View, found: _Found) -> Iterable[Dot]:
+    for mark in found.claims:
+        if mark.point is not None:
+            yield _dot(view, "claim", mark.point)
+    for mark in found.machines:
+        if mark.point is not None and mark.kind != "region":
+            yield _dot(view, "machine", mark.point)
+
+
+def _dot(view: View, kind: str, point: Point) -> Dot:
+    x, y = view.project(point)
+    return Dot(kind=kind, x=round(x), y=round(y))
+
+
+def _extent(view: View, found: _Found, countries: Sequence[str]) -> list[XY]:
+    """Points that must be in the picture."""
+    corners = [each for _, points in _curves(found, countries) for part in lines(view, points) for each in part]
+    corners += [view.project(mark.point) for mark in (*found.claims, *found.machines) if mark.point]
+    pointed = {mark.kind for mark in (*found.claims, *found.machines) if mark.point}
+    if "home" not in pointed or not pointed & {"egress", "region"}:
+        wide, high = AROUND_COUNTRY
+        for code in countries:
+            centre = middle(code)
+            if centre is not None:
+                x, y = view.project(centre)
+                corners += [(x - wide, y - high), (x + wide, y + high)]
+    return corners
+
+
+def _view_box(view: View, corners: Sequence[XY]) -> str:
+    """The part of the view that holds all corners with room around them, never beyond its edge."""
+    if not corners:
+        return f"0 0 {view.width} {view.height}"
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
+    width = max((max(xs) - min(xs)) * 1.25, (max(ys) - min(ys)) * 1.25 * ASPECT, LEAST_WIDTH)
+    width = min(width, float(view.width), view.height * ASPECT)
+    height = width / ASPECT
+    left = min(max((max(xs) + min(xs) - width) / 2, 0), view.width - width)
+    top = min(max((max(ys) + min(ys) - height) / 2, 0), view.height - height)
+    return f"{left:.0f} {top:.0f} {width:.0f} {height:.0f}"
+
+
+def _legend(found: _Found) -> Iterable[Key]:
+    countries = [country_name(mark.country) for mark in found.claims if mark.kind == "country"]
+    if countries:
+        yield Key(kind="claim-country", words=f"It should be in {' or '.join(countries)}.")
+    for mark in found.claims:
+        if mark.point is not None:
+            within = f", within {mark.radius_km:,.0f} km" if mark.radius_km else ""
+            yield Key(kind="claim", words=f"It should be at {mark.label}{within}.")
+    for mark in found.machines:
+        yield _machine_key(mark, found)
+    if found.at_least_km:
+        centre = "the machine" if found.machine else "where it should be"
+        words = f"The hand is outside of this line: at least {found.at_least_km:,} km from {centre}."
+        yield Key(kind="ring", words=words)
+
+
+def _machine_key(mark: Mark, found: _Found) -> Key:
+    if mark.kind == "region":
+        return Key(kind="region", words=f"The machine is in this disc: {mark.label}.")
+    words = f"Its public address: {mark.label}"
+    if mark.point is None:
+        return Key(kind="machine-country", words=f"{words}.")
+    if mark.radius_km:
+        words += f", known to about {mark.radius_km:,.0f} km"
+    if found.home is not None:
+        words += f"; {distance_km(found.home, mark.point):,.0f} km from where it should be"
+    return Key(kind="machine", words=f"{words}.")
