@@ -118,16 +118,6 @@ def load_or_default(path: Path | None) -> Config:
     return load(path or DEFAULT)
 
 
-def load_policy(path: Path, known: Known) -> Policy:
-    """Read the policy, whose names must be known ones.
-
-    Raises:
-        MistakesError: the file cannot be read or is wrong; every mistake is listed.
-    """
-    policy, mistakes = read_policy(path, known)
-    return _or_raise(policy, mistakes)
-
-
 def read_config(path: Path) -> tuple[Config | None, list[Mistake]]:
     """The settings, or what is wrong with them."""
     document = open_document(path)

@@ -1,4 +1,4 @@
-"""assessments: the newest judgement of each device, the log of changed scores, and which devices wait for one."""
+"""assessments: the newest judgement of each device, and which devices wait for one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from collector.instants import to_ms
 from collector.judgement.findings import Assessment
 
-from . import schema
+from . import risk_log, schema
 from .database import upsert
 
 _decoder = msgspec.json.Decoder(Assessment)
@@ -67,34 +67,41 @@ def load(connection: Connection, device_id: str) -> Assessment | None:
 
 
 def save(connection: Connection, assessments: Sequence[Assessment]) -> None:
-    """Keep judgements, log those that changed a score, band or finding, and take the devices off the queue."""
+    """Keep judgements, log those that changed a score, band or finding or have to be renewed for those who follow the
+    log, and take the devices off the queue."""
     table = schema.assessments
     ids = [each.device_id for each in assessments]
     known = {
         row.device_id: row
         for row in connection.execute(
-            select(table.c.device_id, table.c.version, table.c.body).where(table.c.device_id.in_(ids))
+            select(table.c.device_id, table.c.version, table.c.logged_ms, table.c.body).where(
+                table.c.device_id.in_(ids)
+            )
         )
     }
+    heard = risk_log.heard(connection, ids)
     rows, changes, listed = [], [], []
     for each in assessments:
         before = known.get(each.device_id)
         earlier = _decoder.decode(before.body) if before else None
-        changed = earlier is None or _said(earlier) != _said(each)
+        as_of_ms, heard_ms, logged_ms = to_ms(each.as_of), heard.get(each.device_id), before.logged_ms if before else 0
+        renewed = heard_ms is not None and heard_ms - logged_ms >= risk_log.RENEW_MS
+        changed = earlier is None or _said(earlier) != _said(each) or renewed
         if earlier is None or _listed(earlier) != _listed(each):
             listed.append(_listed(each))
         version = (before.version if before else 0) + int(changed)
         row = {
             "device_id": each.device_id,
             "version": version,
-            "as_of_ms": to_ms(each.as_of),
+            "as_of_ms": as_of_ms,
             "risk_score": each.risk_score,
             "band": each.band,
             "known": each.coverage.known,
             "total": each.coverage.total,
-            "next_due_ms": to_ms(each.next_due_at) if each.next_due_at else None,
+            "next_due_ms": _due_ms(each, as_of_ms, heard_ms),
             "context": each.context_digest,
             "body": msgspec.json.encode(each),
+            "logged_ms": (heard_ms or 0) if changed else logged_ms,
         }
         rows.append(row)
         if changed:
@@ -102,19 +109,30 @@ def save(connection: Connection, assessments: Sequence[Assessment]) -> None:
                 {
                     "device_id": each.device_id,
                     "version": version,
-                    "at_ms": row["as_of_ms"],
+                    "at_ms": as_of_ms,
                     "risk_score": each.risk_score,
                     "band": each.band,
                     "findings": msgspec.json.encode([finding.rule_id for finding in each.findings]),
+                    "known": each.coverage.known,
+                    "total": each.coverage.total,
+                    "heard_ms": heard_ms,
                 }
             )
     if rows:
         connection.execute(upsert(connection, table), rows)
     if listed:
         connection.execute(_UPDATE_LISTED, listed)
-    if changes:
-        connection.execute(insert(schema.risk_log), changes)
+    risk_log.append(connection, changes)
     unqueue(connection, ids)
+
+
+def _due_ms(assessment: Assessment, as_of_ms: int, heard_ms: int | None) -> int | None:
+    """When to judge again: also in time to renew what followers know of a device that is heard. One that fell silent
+    has nothing to renew until intake hears it again."""
+    due = [to_ms(assessment.next_due_at)] if assessment.next_due_at else []
+    if heard_ms is not None and heard_ms + risk_log.RENEW_MS > as_of_ms:
+        due.append(heard_ms + risk_log.RENEW_MS)
+    return min(due, default=None)
 
 
 def unqueue(connection: Connection, device_ids: Collection[str]) -> None:
@@ -160,9 +178,3 @@ def keep_context(connection: Connection, digest: str, content: Callable[[], dict
     known = set(connection.execute(select(table.c.digest).where(table.c.digest.in_(bodies))).scalars())
     rows = [{"digest": name, "first_ms": now_ms, "body": body} for name, body in bodies.items() if name not in known]
     connection.execute(insert(table), rows)
-
-
-def load_context(connection: Connection, digest: str) -> bytes | None:
-    """A context, or a part of one, as it was kept; None when it is unknown."""
-    table = schema.contexts
-    return connection.execute(select(table.c.body).where(table.c.digest == digest)).scalar_one_or_none()

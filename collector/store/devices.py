@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from collector.instants import from_ms, maybe_from_ms
 from collector.judgement.view import Newest
 
-from . import schema
+from . import risk_log, schema
 from .views import newest_by_kind
 
 
@@ -198,8 +198,11 @@ def raw_signals(connection: Connection, device_id: str) -> list[RawSignal]:
 def retire(connection: Connection, device_id: str, now_ms: int) -> bool:
     """Take a device out of use: its key is refused from now on. False when there is none of that id."""
     table = schema.devices
-    statement = update(table).where(table.c.device_id == device_id)
-    return connection.execute(statement.values(retired_ms=func.coalesce(table.c.retired_ms, now_ms))).rowcount == 1
+    statement = update(table).where(table.c.device_id == device_id, table.c.retired_ms.is_(None))
+    if connection.execute(statement.values(retired_ms=now_ms)).rowcount == 1:
+        risk_log.close(connection, device_id, "retired", now_ms)
+        return True
+    return connection.execute(select(table.c.device_id).where(table.c.device_id == device_id)).first() is not None
 
 
 def count(connection: Connection) -> int:

@@ -21,6 +21,7 @@ from collector.projection import MOST_SESSIONS, measured_at, read, session_key, 
 from collector.streams import MOST_KINDS, Advance, Incident, IncidentKind, Stream, advance
 
 from . import schema
+from .risk_log import RENEW_MS
 from .rows import Arrival, Batch, heard_row, incident_row, report_row, run_row, stream_of, stream_row, write
 
 REMEMBERED: Final = 250_000
@@ -120,6 +121,8 @@ class Intake:
             superseded=self._newest_of_device[stream.device_id] > stream.stream_id,
         )
         batch.streams[stream.stream_id] = stream
+        if stream.last_ms - before[0] >= RENEW_MS:  # who follows the change log may have given the device up
+            batch.devices.add(stream.device_id)
         if _is_due(stream, *before):
             batch.heard[stream.device_id] = heard_row(stream)
         _gather(connection, batch, stream, arrival, step)

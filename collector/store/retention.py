@@ -8,7 +8,7 @@ from sqlalchemy import Delete, delete, select, tuple_
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
-from . import schema
+from . import risk_log, schema
 
 AT_ONCE: Final = 1000
 """Rows of one table that one call deletes: some 10 ms, which a waiting report may have to wait too."""
@@ -16,7 +16,6 @@ BY_TIME: Final = (
     schema.reports.c.received_ms,
     schema.incidents.c.at_ms,
     schema.silences.c.to_ms,
-    schema.risk_log.c.at_ms,
     schema.sessions.c.last_ms,
     schema.egresses.c.last_ms,
     schema.landmark_days.c.last_ms,
@@ -33,6 +32,7 @@ def forget(connection: Connection, before_ms: int, at_once: int = AT_ONCE) -> in
     alerts, devices, streams = schema.alerts, schema.devices, schema.streams
     held = select(alerts.c.subject_id).where(alerts.c.status != "closed", alerts.c.subject_kind == "device")
     statements = [_some(column, before_ms, column.table.c.device_id.not_in(held), at_once) for column in BY_TIME]
+    forgotten = risk_log.forget(connection, before_ms, schema.risk_log.c.device_id.not_in(held), at_once)
     held_streams = select(streams.c.stream_id).where(streams.c.device_id.in_(held))
     runs = schema.quiet_runs
     statements.append(_some(runs.c.last_ms, before_ms, runs.c.stream_id.not_in(held_streams), at_once))
@@ -40,7 +40,7 @@ def forget(connection: Connection, before_ms: int, at_once: int = AT_ONCE) -> in
     retired = select(devices.c.device_id).where(devices.c.retired_ms < before_ms, devices.c.device_id.not_in(held))
     newest = (schema.signals, schema.assessments)
     statements += [delete(table).where(table.c.device_id.in_(retired)) for table in newest]
-    return sum(connection.execute(statement).rowcount for statement in statements)
+    return forgotten + sum(connection.execute(statement).rowcount for statement in statements)
 
 
 def _some(column: ColumnElement[int], before_ms: int, free: ColumnElement[bool], at_once: int) -> Delete:

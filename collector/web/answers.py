@@ -45,7 +45,11 @@ def answer(call: Call, value: Any, status: int = 200, tag: str | None = None) ->
     Args:
         tag: entity tag without quotes; None takes the digest of the body.
     """
-    body = msgspec.json.encode(whole(value))
+    return tagged(call, msgspec.json.encode(whole(value)), status, tag)
+
+
+def tagged(call: Call, body: bytes, status: int = 200, tag: str | None = None) -> Response:
+    """`answer` for JSON that is made already."""
     headers = {"ETag": f'"{tag or hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
     if call.request.method in ("GET", "HEAD") and headers["ETag"] in _tags(call, "if-none-match"):
         return Response(None, 304, headers)

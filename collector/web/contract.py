@@ -148,8 +148,17 @@ class Operation:
     """Headers of the answer that are not those of every answer, with what they say."""
     matches: bool = False
     """Needs If-Match."""
-    tagged: bool = True
-    """A GET whose answer has an entity tag."""
+    tagged: bool | None = None
+    """Its answer has an entity tag; None for those that read something and answer with JSON."""
+    summary: str = ""
+    """What it is for; empty takes the words of the handler's docstring."""
+
+    @property
+    def has_tag(self) -> bool:
+        """Its answer has an entity tag."""
+        if self.tagged is not None:
+            return self.tagged
+        return self.method == "GET" and self.media == JSON and self.answers is not None
 
 
 def refusals(operation: Operation) -> tuple[int, ...]:

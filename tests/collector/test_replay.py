@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
 
 from collector import replay
 from collector.config import Config
@@ -190,17 +192,23 @@ def test_replay_keeps_no_transaction_open_between_devices(collector: Collector) 
         assert not connection.in_transaction()
 
 
+def kept_under(connection: Connection, digest: str) -> bytes:
+    table = schema.contexts
+    body: bytes = connection.execute(select(table.c.body).where(table.c.digest == digest)).scalar_one()
+    return body
+
+
 def test_the_context_that_is_kept_holds_all_that_a_judgement_was_made_with(collector: Collector) -> None:
     laptop = collector.enrol()
     collector.send_first(laptop)
     made = collector.judged(laptop)
     with collector.store.read() as connection:
-        kept = json.loads(assessments.load_context(connection, made.context_digest) or b"null")
-        rules = {name: assessments.load_context(connection, digest) for name, digest in kept["rules"].items()}
-        tool_infos = assessments.load_context(connection, kept["tools"])
-    read = {name: msgspec.json.decode(body or b"", type=Rule).digest for name, body in rules.items()}
+        kept = json.loads(kept_under(connection, made.context_digest))
+        rules = {name: kept_under(connection, digest) for name, digest in kept["rules"].items()}
+        tool_infos = kept_under(connection, kept["tools"])
+    read = {name: msgspec.json.decode(body, type=Rule).digest for name, body in rules.items()}
     assert read == {each.rule.id: each.digest for each in collector.known.context.rules}
-    assert msgspec.json.decode(tool_infos or b"", type=dict[str, ToolInfo]) == collector.known.context.tools
+    assert msgspec.json.decode(tool_infos, type=dict[str, ToolInfo]) == collector.known.context.tools
     assert msgspec.convert(kept["policy"], Policy) == collector.known.policy
     assert set(kept) == {"rules", "tools", "policy", "suppressions", "dispositions", "zones"}
 
