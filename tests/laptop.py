@@ -5,19 +5,11 @@ Written against the wire format alone, so that tests can also send what no hones
 
 from __future__ import annotations
 
-import base64
-import gzip
-import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
-import msgspec
-from nacl.signing import SigningKey
-
 from agent.wire import report as wire
-from agent.wire import signing
-from agent.wire.enrolment import EnrolRequest
 from agent.wire.signals import (
     Clock,
     DefaultRoute,
@@ -39,6 +31,8 @@ from agent.wire.signals import (
     UsbDevices,
     UsbInterface,
 )
+from collector.simulator import laptop as simulated
+from collector.simulator.laptop import Request
 
 CLOCK = Clock(timezone="America/New_York", utc_offset_minutes=-300)
 PLATFORM = Platform(
@@ -73,16 +67,16 @@ NETWORK = NetworkPath(
 THROUGH_VPN = NetworkPath(
     interfaces=(
         *NETWORK.interfaces,
-        NetworkInterface(name="wg0", interface_kind="tunnel", up=True, mtu=1420, driver="wireguard"),
+        NetworkInterface(name="wg0-mullvad", interface_kind="tunnel", up=True, mtu=1380, driver="wireguard"),
     ),
-    routes=(DefaultRoute(interface="wg0", family="ipv4"), *NETWORK.routes),
+    routes=(DefaultRoute(interface="wg0-mullvad", family="ipv4"), *NETWORK.routes),
     name_servers=("10.64.0.1",),
-    vpn_clients=("wireguard",),
+    vpn_clients=("mullvad",),
     through_tunnel=True,
     wifi_radio="on",
     wifi_connected=True,
 )
-"""The same, with everything sent through WireGuard."""
+"""The same, with everything sent through a VPN."""
 
 RECEIVER = UsbDevice(
     port="1-2",
@@ -182,106 +176,15 @@ LANDMARKS = landmark_rtt(ashburn=9.1, frankfurt=88.0, san_jose=62.4)
 
 
 @dataclass
-class Request:
-    """A signed request, still in pieces, so that a test can spoil one of them."""
-
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass
-class Laptop:
-    """Everything that an honest agent keeps: its key, epoch, sequence and state."""
+class Laptop(simulated.Laptop):
+    """An honest laptop that was started the day before; a test can also make it say what no agent would."""
 
     authority: str = "collector.test"
-    key: SigningKey = field(default_factory=SigningKey.generate)
-    device_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    epoch: str = field(default_factory=lambda: str(uuid.uuid4()))
-    boot_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     booted_at: datetime = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-    clock_error_s: float = 0.0
-    """By how much the laptop's clock is ahead."""
-    sequence: int = 0
-    dropped: int = 0
-    state: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def key_id(self) -> str:
-        return signing.key_id_of(bytes(self.key.verify_key))
-
-    @property
-    def public_key(self) -> str:
-        return base64.b64encode(bytes(self.key.verify_key)).decode()
-
-    def measured(self, kind: str, data: bytes | None, at: datetime, *, stable: bool, failure: Any = None) -> Any:
-        """One measurement, of any kind and with any data."""
-        return wire.Measurement(
-            kind=kind,
-            started_at=at + timedelta(seconds=self.clock_error_s),
-            uptime_s=max(0.0, (at - self.booted_at).total_seconds()),
-            runtime_ms=3.5,
-            stable=stable,
-            data=wire.NOTHING if data is None else msgspec.Raw(data),
-            failure=failure,
-        )
-
-    def report(self, at: datetime, *signals: Signal, extra: tuple[Any, ...] = (), **changes: Any) -> wire.Report:
-        """The next report: these signals and measurements, with the state digest that follows."""
-        measurements = [
-            self.measured(each.kind, bytes(wire.encode_signal(each)), at, stable=each.stable) for each in signals
-        ]
-        measurements += extra
-        for each in measurements:
-            if each.stable:
-                self.state[each.kind] = wire.outcome_digest(each.outcome)
-        self.sequence += 1
-        uptime_s = max(0.0, (at - self.booted_at).total_seconds())
-        values: dict[str, Any] = {
-            "report_id": str(uuid.uuid4()),
-            "device_id": self.device_id,
-            "boot_id": self.boot_id,
-            "state_epoch": self.epoch,
-            "sequence": self.sequence,
-            "occasion": "scheduled",
-            "created_at": at + timedelta(seconds=self.clock_error_s),
-            "uptime_s": uptime_s,
-            "awake_s": uptime_s,
-            "agent": wire.AgentInfo(version="0.1.0", platform="linux", settings_version=0, catalogue_version=0),
-            "spool": wire.SpoolInfo(depth=0, dropped=self.dropped, oldest_age_s=0),
-            "state_digest": wire.state_root(self.state),
-            "measurements": tuple(measurements),
-        }
-        return wire.Report(**(values | changes))
-
-    def request(self, report: wire.Report | bytes, at: datetime, path: str = "/agent/v1/reports") -> Request:
-        """A report or any decoded body, encoded and signed as sent at that moment."""
-        body = gzip.compress(report if isinstance(report, bytes) else wire.encode_report(report), mtime=0)
-        return self.signed(path, body, at)
-
-    def signed(self, path: str, body: bytes, at: datetime, encoding: str = "gzip") -> Request:
-        """Any encoded bytes, signed."""
-        headers = {
-            "content-digest": signing.content_digest(body),
-            "content-encoding": encoding,
-            signing.SENDING_HEADER: signing.sending_header(
-                signing.Sending(
-                    boot_id=self.boot_id,
-                    uptime_s=max(0.0, (at - self.booted_at).total_seconds()),
-                    dropped=self.dropped,
-                )
-            ),
-        }
-        values = {"@method": "POST", "@authority": self.authority, "@path": path} | headers
-        created = int((at + timedelta(seconds=self.clock_error_s)).timestamp())
-        made = signing.sign_request(self.key, self.key_id, values, signing.REPORT_COMPONENTS, created)
-        headers |= {name.lower(): value for name, value in made.items()}
-        return Request(path, headers | {"content-type": "application/json"}, body)
-
-    def enrolment(self, at: datetime, token: str | None, **changes: Any) -> Request:
+    def enrolment(self, at: datetime, token: str | None, **more: Any) -> Request:
         """A signed enrolment request."""
-        asked = EnrolRequest(public_key=self.public_key, token=token, hostname="nyc-0042", **changes)
-        return self.request(msgspec.json.encode(asked), at, "/agent/v1/enrol")
+        return super().enrolment(at, token, **({"hostname": "nyc-0042"} | more))
 
     def first_report(self, at: datetime, *changed: Signal) -> wire.Report:
         """A report with everything an honest laptop measures, some of it replaced."""

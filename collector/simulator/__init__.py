@@ -1,0 +1,1 @@
+"""simulator: a fleet that does not exist, as the signed reports that its laptops would send."""
