@@ -17,7 +17,7 @@ from agent.wire.report import Report, ReportAnswer
 from agent.wire.settings import Catalogue, Settings, SettingsAnswer
 from agent.wire.signals import SIGNALS
 
-from . import __version__, access, knowledge, replay, serving
+from . import __version__, access, knowledge, replay, rostering, serving
 from . import backup as backups
 from . import config as configs
 from .app import database_url, utc_now
@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     verb("check", "list every mistake in configuration, policy and rules", _check)
     access.token_verbs(verb("token", "enrolment tokens", access.token_list))
     access.user_verbs(verb("user", "console users", access.user_list))
+    rostering.roster_verbs(verb("roster", "who has which laptop, and where it should be", rostering.status))
     replaying = verb("replay", "judge the past again with the present rules, and print what differs", _replay)
     replaying.add_argument("--since", required=True, help="a moment in UTC, such as 2026-11-01T00:00:00Z")
     verb("schema", "print the JSON Schema of everything that laptops send and get", _schema)

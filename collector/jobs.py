@@ -8,8 +8,9 @@ from typing import Final
 
 from sqlalchemy import func, select
 
+from . import importing
 from .instants import to_ms
-from .store import assessments, devices, retention, schema
+from .store import assessments, devices, retention, schema, travel
 from .store.writer import StoreUnavailableError
 from .web.services import Services
 
@@ -43,6 +44,7 @@ async def sweep(services: Services) -> None:
     """Have devices judged whose time has come, and read the gauges."""
     now_ms = services.now_ms()
     await services.store.write_async(lambda connection: assessments.queue_due(connection, now_ms, DUE_AT_ONCE))
+    await asyncio.to_thread(importing.settle, services.store, now_ms)
     await asyncio.to_thread(_read_gauges, services)
 
 
@@ -73,7 +75,7 @@ def count_incidents(services: Services) -> None:
 async def retain(services: Services) -> None:
     """Delete what is older than the retention says, a slice at a time: reports are taken in between."""
     before_ms = to_ms(services.now()) - services.config.retention.days * DAY_MS
-    removed = 0
+    removed = await services.store.write_async(lambda connection: travel.forget(connection, before_ms))
     while gone := await services.store.write_async(lambda connection: retention.forget(connection, before_ms)):
         removed += gone
     if removed:

@@ -39,7 +39,7 @@ from .projection import (
     track_sessions,
     unreadable,
 )
-from .store import alerts, assessments, schema
+from .store import alerts, assessments, claims, schema
 from .store.database import StoreError
 from .store.views import AWAKE_DAYS, INCIDENT_DAYS, newest_by_kind, past_findings
 from .streams import Heard, Stream, advance
@@ -154,6 +154,7 @@ class _Past:
         self._incidents = rows_of(schema.incidents, schema.incidents.c.at_ms)
         self._silences = rows_of(schema.silences, schema.silences.c.to_ms)
         self._signals = rows_of(schema.signals, schema.signals.c.kind)
+        self._roster = claims.Past(connection, device.serial)
         streams = rows_of(schema.streams, schema.streams.c.stream_id)
         runs = schema.quiet_runs
         ids = [row.stream_id for row in streams]
@@ -181,6 +182,8 @@ class _Past:
         followed = {row.row_id for row in _followed(self._reports)}
         events: list[tuple[int, Any]] = [(row.received_ms, row) for row in self._reports]
         events += [(row.to_ms, None) for row in self._silences]
+        enrolled_ms, until_ms = self._device.enrolled_ms, to_ms(self._until)
+        events += [(at_ms, None) for at_ms in self._roster.changes() if enrolled_ms <= at_ms < until_ms]
         events.sort(key=itemgetter(0))
         moments = [from_ms(at_ms) for at_ms, _ in events] + [self._until]
         for (_, row), (at, next_at) in zip(events, pairwise(moments), strict=True):
@@ -210,6 +213,7 @@ class _Past:
             group=self._device.group_name,
             newest=dict(state.newest),
             sessions=remembered,
+            roster=self._roster.at(to_ms(at)),
             integrity=self._integrity(state, at),
             presence=self._presence(state, at),
             past=state.past,

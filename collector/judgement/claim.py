@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from .given import Given
-from .view import HomePlace
+from .view import DeviceView, HomePlace, Trip
 
 KnownBy = Literal["roster", "policy", "learnt"]
 
@@ -20,8 +22,17 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     known_by: KnownBy
     home: HomePlace | None = None
     """Where it should be within these countries; None where nothing says it, and while its user travels."""
-    travelling: bool = False
-    """Approved travel holds at this moment."""
+    usual: HomePlace | None = None
+    """Where it should be while its user does not travel."""
+    trips: tuple[Trip, ...] = ()
+    """Approved travel that holds at this moment."""
+    version: int | None = None
+    """Of the roster import that says so."""
+
+    @property
+    def travelling(self) -> bool:
+        """Approved travel holds at this moment."""
+        return bool(self.trips)
 
 
 def claim_of(given: Given) -> Claim | None:
@@ -31,14 +42,33 @@ def claim_of(given: Given) -> Claim | None:
     """
     roster, learnt = given.view.roster, given.view.learnt
     if roster is not None:
-        trips = [trip for trip in roster.trips if trip.from_at <= given.as_of < trip.until_at]
+        trips = tuple(trip for trip in roster.trips if trip.from_at <= given.as_of < trip.until_at)
         abroad = {country for trip in trips for country in trip.countries}
-        home = None if trips else roster.home
         return Claim(
-            countries=frozenset({roster.country, *abroad}), known_by="roster", home=home, travelling=bool(trips)
+            countries=frozenset({roster.country, *abroad}),
+            known_by="roster",
+            home=None if trips else roster.home,
+            usual=roster.home,
+            trips=trips,
+            version=roster.version,
         )
     if given.policy.home_countries:
         return Claim(countries=frozenset(given.policy.home_countries), known_by="policy")
     if learnt is not None:
-        return Claim(countries=frozenset({learnt.country}), known_by="learnt", home=learnt.home)
+        return Claim(countries=frozenset({learnt.country}), known_by="learnt", home=learnt.home, usual=learnt.home)
     return None
+
+
+def changes_at(view: DeviceView) -> list[datetime]:
+    """Moments at which approved travel begins or ends, and with it the claim."""
+    trips = view.roster.trips if view.roster is not None else ()
+    return [moment for trip in trips for moment in (trip.from_at, trip.until_at)]
+
+
+def claim_digest(view: DeviceView) -> str:
+    """Digest of what the roster says, whatever its version: a finding about the place made by another line of the
+    roster, or before a trip was approved, is not held against a device. 32 hexadecimal digits; empty without a line."""
+    if view.roster is None:
+        return ""
+    said = msgspec.structs.replace(view.roster, version=0)
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:32]

@@ -16,10 +16,21 @@ def places(expected: Expected, clock: Clock, session: Session) -> tuple[Place, .
 
 def _claim(expected: Expected) -> Place:
     if not expected.countries:
-        sentence = "Nothing says where this laptop should be: the policy names no home_countries."
+        sentence = "Nothing says where this laptop should be: no line of a roster, and the policy no home_countries."
         return Place(place="claim", known=False, sentence=sentence)
-    sentence = f"Expected in {show(expected.countries)}, by the {expected.known_by}."
-    return Place(place="claim", known=True, sentence=sentence)
+    where = f"in {show(expected.countries - (expected.abroad or frozenset()) or expected.countries)}"
+    if expected.place is not None:
+        where = f"within {show(expected.within_km)} km of {show(expected.place)}"
+    sentence = f"Expected {where}, {_who_says(expected)}"
+    if expected.abroad:
+        sentence += f"; travelling to {show(expected.abroad)} until {show(expected.abroad_until)}"
+    return Place(place="claim", known=True, sentence=f"{sentence}.")
+
+
+def _who_says(expected: Expected) -> str:
+    if expected.known_by == "learnt":
+        return "where it was on most of its first days"
+    return f"by the {expected.known_by}" + (f" (version {expected.version})" if expected.version else "")
 
 
 def _machine(clock: Clock) -> Place:

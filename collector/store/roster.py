@@ -208,7 +208,8 @@ def queue_changed(connection: Connection, at_once: int = AT_ONCE) -> int:
     if row is None:
         return 0
     serial = normal_serial().label("serial_key")
-    following = select(devices.c.device_id, serial).where(devices.c.device_id > row.queue_after)
+    in_use = select(devices.c.device_id, serial).where(devices.c.retired_ms.is_(None))
+    following = in_use.where(devices.c.device_id > row.queue_after)
     some = connection.execute(following.order_by(devices.c.device_id).limit(at_once)).all()
     keys = {each.serial_key for each in some if each.serial_key}
     new = _contents(connection, row.version, keys)

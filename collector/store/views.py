@@ -16,7 +16,6 @@ from collector.judgement.findings import Assessment
 from collector.judgement.view import (
     DeviceView,
     EgressTrack,
-    HomePlace,
     Integrity,
     LandmarkDay,
     LearntPlace,
@@ -24,13 +23,11 @@ from collector.judgement.view import (
     Newest,
     PastFinding,
     Presence,
-    RosterEntry,
     SessionTrack,
-    Trip,
 )
 from collector.projection import SESSION_MEMORY, integrity, newest_of
 
-from . import schema
+from . import claims, schema
 
 DAY_MS: Final = 86_400_000
 INCIDENT_DAYS: Final = 30
@@ -42,8 +39,6 @@ _assessment = msgspec.json.Decoder(Assessment)
 _track = msgspec.json.Decoder(SessionTrack)
 _located = msgspec.json.Decoder(Located)
 _landmark_day = msgspec.json.Decoder(LandmarkDay)
-_home = msgspec.json.Decoder(HomePlace)
-_trips = msgspec.json.Decoder(tuple[Trip, ...])
 _learnt = msgspec.json.Decoder(LearntPlace)
 
 
@@ -110,7 +105,7 @@ class _Rows:
             .order_by(days.c.day, days.c.through)
         )
         self.learnt = grouped(select(learnt.c.device_id, learnt.c.place).where(learnt.c.device_id.in_(wanted)))
-        self.roster = grouped(roster_of(wanted))
+        self.roster = claims.of_devices(connection, wanted, now_ms)
         self.assessments = grouped(
             select(schema.assessments.c.device_id, schema.assessments.c.body).where(
                 schema.assessments.c.device_id.in_(wanted)
@@ -128,33 +123,12 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
         sessions=tuple(_track.decode(row.track) for row in rows.sessions[device_id]),
         egresses=tuple(_egress(row) for row in rows.egresses[device_id]),
         landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.landmark_days[device_id]),
-        roster=next(map(_roster, rows.roster[device_id]), None),
+        roster=rows.roster.get(device_id),
         learnt=next((_learnt.decode(row.place) for row in rows.learnt[device_id]), None),
         integrity=_integrity(device, rows),
         presence=_presence(device, rows, intervals_s),
         past=past_findings(before[0]) if before else (),
         band=before[0].band if before else "none",
-    )
-
-
-def roster_of(device_ids: Collection[str]) -> Select[Any]:
-    """Lines of the roster that holds, for devices whose serial number it names."""
-    devices, entries, versions = schema.devices, schema.roster_entries, schema.roster_versions
-    return (
-        select(devices.c.device_id, entries)
-        .join(entries, entries.c.serial == func.upper(func.trim(devices.c.serial)))
-        .join(versions, (versions.c.version == entries.c.version) & (versions.c.state == "active"))
-        .where(devices.c.device_id.in_(device_ids), devices.c.serial != "")
-    )
-
-
-def _roster(row: Row[Any]) -> RosterEntry:
-    return RosterEntry(
-        person=row.person,
-        country=row.country,
-        home=_home.decode(row.home) if row.home is not None else None,
-        trips=_trips.decode(row.trips),
-        version=row.version,
     )
 
 

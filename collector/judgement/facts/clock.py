@@ -9,6 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from agent.wire import signals
+from collector.judgement.claim import claim_of
 from collector.judgement.given import Given
 
 
@@ -30,7 +31,9 @@ def derive(given: Given) -> Clock:
     if newest is None or not isinstance(newest.signal, signals.Clock):
         return Clock()
     seen = newest.signal
-    offsets = [given.zones.offsets[cc] for cc in given.policy.home_countries if cc in given.zones.offsets]
+    claim = claim_of(given)
+    expected = claim.countries if claim is not None else frozenset()
+    offsets = [given.zones.offsets[code] for code in expected if code in given.zones.offsets]
     return Clock(
         timezone=seen.timezone,
         countries=given.zones.countries.get(seen.timezone),

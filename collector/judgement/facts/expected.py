@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from collector.judgement.claim import claim_of
@@ -15,10 +17,18 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """Country codes in which the laptop is expected now."""
     known_by: str | None = None
     """Who says so: roster, policy or learnt."""
+    version: int | None = None
+    """Of the roster import that says so."""
     place: str | None = None
-    """Where in them it is expected; unknown where nothing says it, and during approved travel."""
+    """Where it is expected while its user does not travel; unknown where nothing says it."""
+    within_km: float | None = None
+    """How far from there it may be."""
     travelling: bool | None = None
     """Approved travel holds now."""
+    abroad: frozenset[str] | None = None
+    """Country codes of the approved travel that holds now; empty without one."""
+    abroad_until: datetime | None = None
+    """When the last of it ends; unknown without one."""
 
 
 def derive(given: Given) -> Expected:
@@ -29,6 +39,10 @@ def derive(given: Given) -> Expected:
     return Expected(
         countries=claim.countries,
         known_by=claim.known_by,
-        place=claim.home.label if claim.home else None,
+        version=claim.version,
+        place=claim.usual.label if claim.usual else None,
+        within_km=claim.usual.radius_km if claim.usual else None,
         travelling=claim.travelling,
+        abroad=frozenset(country for trip in claim.trips for country in trip.countries),
+        abroad_until=max((trip.until_at for trip in claim.trips), default=None),
     )
