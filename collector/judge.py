@@ -138,17 +138,21 @@ class Judge:
 
 
 def content(context: Context) -> dict[str, bytes]:
-    """All that a judgement can be made again with, as JSON by digest: the context, and the rules and tools that it
-    names by theirs. Those are the same in most contexts: they are kept once, and a decision more costs a kilobyte."""
+    """All that a judgement can be made again with, as JSON by digest: the context, and the rules and tables that
+    it names by theirs. Those are the same in most contexts: they are kept once, and a decision more costs a kilobyte."""
     tools = msgspec.json.encode(context.tools, order="deterministic")
     tools_digest = hashlib.sha256(tools).hexdigest()[:32]
+    hardware = msgspec.json.encode(context.hardware, order="deterministic")
+    hardware_digest = hashlib.sha256(hardware).hexdigest()[:32]
     whole = {
         "rules": {ready.rule.id: ready.digest for ready in context.rules},
         "tools": tools_digest,
+        "hardware": hardware_digest,
         "policy": context.policy,
         "suppressions": context.suppressions,
         "dispositions": context.dispositions,
         "zones": context.zones.version,
     }
     parts = {ready.digest: msgspec.json.encode(ready.rule) for ready in context.rules}
-    return parts | {tools_digest: tools, context.digest: msgspec.json.encode(whole, order="deterministic")}
+    kept = {tools_digest: tools, hardware_digest: hardware}
+    return parts | kept | {context.digest: msgspec.json.encode(whole, order="deterministic")}

@@ -11,6 +11,7 @@ from agent.wire.settings import Settings, ToolEntry
 from agent.wire.signals import KINDS
 
 from . import catalogue, config, rulebook, zones
+from .catalogue import hardware
 from .config import Config
 from .judgement.assess import Context
 from .judgement.given import ToolInfo, Zones
@@ -76,8 +77,10 @@ def _read(policy_path: Path) -> tuple[Knowledge | None, list[Mistake]]:
     entries = catalogue.load()
     known_zones = zones.load()
     tools = tool_infos(entries)
+    known_hardware = hardware.load()
     known = Known(
         tools=frozenset(tools),
+        hardware=frozenset(known_hardware.products),
         countries=_countries(known_zones),
         kinds=frozenset(KINDS),
         rules=frozenset(ready.rule.id for ready in rules),
@@ -92,6 +95,7 @@ def _read(policy_path: Path) -> tuple[Knowledge | None, list[Mistake]]:
         policy=policy,
         suppressions=policy.suppressions,
         tools=tools,
+        hardware=known_hardware,
         zones=known_zones,
     )
     return Knowledge(context, catalogue.for_wire(entries, 0).tools), []

@@ -5,21 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from collector.judgement import facts as fact_table
 from collector.judgement import risk
+from collector.judgement.claim import changes_at, claim_digest
 from collector.judgement.engine import Facts, ReadyRule, Reason, missing, split
 from collector.judgement.facts.silence import due_at
 from collector.judgement.findings import Assessment, Coverage, Finding, UnknownRule
 from collector.judgement.given import Given, ToolInfo, Zones
+from collector.judgement.hardware import HardwareTables
 from collector.judgement.marks import with_marks
 from collector.judgement.places import places
 from collector.judgement.policy import Policy, Suppression
 from collector.judgement.rule import Rule
 from collector.judgement.view import DeviceView, PastFinding
+
+PLACED: Final = frozenset({"place", "path"})
+"""Causes whose findings compare with the claim: another claim starts them anew."""
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +36,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     suppressions: tuple[Suppression, ...] = ()
     """All that hold, those of the policy among them."""
     tools: dict[str, ToolInfo]
+    hardware: HardwareTables
     zones: Zones
     dispositions: dict[str, risk.Counts] = {}
     """What people decided, by rule id."""
@@ -45,6 +51,7 @@ def context_digest(context: Context) -> str:
         context.policy,
         context.suppressions,
         context.tools,
+        context.hardware,
         context.zones.version,
         context.dispositions,
     )
@@ -58,10 +65,17 @@ def seal(context: Context) -> Context:
 
 def assess(view: DeviceView, context: Context) -> Assessment:
     """Judge a device."""
-    given = Given(view=view, as_of=context.as_of, policy=context.policy, tools=context.tools, zones=context.zones)
+    given = Given(
+        view=view,
+        as_of=context.as_of,
+        policy=context.policy,
+        tools=context.tools,
+        hardware=context.hardware,
+        zones=context.zones,
+    )
     facts: dict[str, Any] = fact_table.derive(given)
     past = {each.rule_id: each for each in view.past}
-    policy_digest = context.policy.facts_digest
+    claimed = claim_digest(view)
     found: list[Finding] = []
     unknown: list[UnknownRule] = []
     for ready in context.rules:
@@ -70,6 +84,7 @@ def assess(view: DeviceView, context: Context) -> Assessment:
             why = missing(ready.node.explain(facts))
             unknown.append(UnknownRule(rule_id=ready.rule.id, why=why))
         before = past.get(ready.rule.id)
+        policy_digest = context.policy.facts_digest + (claimed if ready.rule.cause in PLACED else "")
         if held:
             finding = _matching(ready, facts, before, view, context, policy_digest)
         elif before is not None:
@@ -203,7 +218,7 @@ def _order(finding: Finding) -> tuple[bool, float, str]:
 
 
 def _next_due_at(view: DeviceView, as_of: datetime, findings: Iterable[Finding]) -> datetime | None:
-    moments = [due_at(view.presence)]
+    moments = [due_at(view.presence), *changes_at(view)]
     for each in findings:
         moments += [moment for moment in (each.valid_until, each.suppressed_until) if moment is not None]
     return min((moment for moment in moments if moment > as_of), default=None)

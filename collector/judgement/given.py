@@ -1,4 +1,4 @@
-"""given: all that facts may look at: the device, the moment, the policy, the tools and the time zones. Pure data."""
+"""given: all that facts may look at: the device, the moment, the policy, tools, hardware and time zones. Pure data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from collector.judgement.hardware import HardwareTables
 from collector.judgement.policy import Policy
 from collector.judgement.view import DeviceView
 
@@ -50,6 +51,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     tools: dict[str, ToolInfo]
     """By tool id."""
+    hardware: HardwareTables
     zones: Zones
 
     def tool(self, tool_id: str) -> ToolInfo:
@@ -59,3 +61,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     def sanctioned(self, tool_id: str) -> bool:
         """True when the policy allows the tool."""
         return tool_id in self.policy.allowed_tools
+
+    def hardware_allowed(self, products: tuple[str, ...]) -> bool:
+        """True when the policy allows one of the products that a device may be."""
+        return any(product in self.policy.allowed_hardware for product in products)

@@ -14,6 +14,7 @@ import msgspec
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="one or more words")]
 ToolId = Annotated[str, msgspec.Meta(description="the id of a tool of the catalogue, such as x11vnc")]
+HardwareId = Annotated[str, msgspec.Meta(description="the id of a product of the hardware tables, such as pikvm")]
 Country = Annotated[str, msgspec.Meta(description="a country code of ISO 3166 in capitals, such as DE")]
 Kind = Annotated[str, msgspec.Meta(description="a kind of signal, such as clock")]
 Until = Annotated[datetime, msgspec.Meta(tz=True, description="a moment in UTC, such as 2027-01-31T00:00:00Z")]
@@ -51,6 +52,45 @@ class Enrolment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """True: a re-imaged laptop becomes a new generation of its asset by itself. False: an admin decides."""
 
 
+class OwnLandmark(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A place that laptops time connections to, and where it stands."""
+
+    id: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"\A[a-z0-9]+(-[a-z0-9]+)*\Z", max_length=60, description="lower-case words joined by hyphens"
+        ),
+    ]
+    """Kept for ever: a landmark that moves gets a new one."""
+    host: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"\A[A-Za-z0-9]([A-Za-z0-9.:-]*[A-Za-z0-9])?\Z",
+            max_length=253,
+            description="a host name or an address, such as probe.example.org",
+        ),
+    ]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535, description="a port, 1 to 65535")] = 443
+    lat: Annotated[float, msgspec.Meta(ge=-90, le=90, description="degrees north, -90 to 90")]
+    lon: Annotated[float, msgspec.Meta(ge=-180, le=180, description="degrees east, -180 to 180")]
+    """Good to 50 km."""
+    place: Annotated[
+        str,
+        msgspec.Meta(min_length=1, max_length=80, description="a place as people call it, such as Hamburg, Germany"),
+    ]
+
+
+class LandmarkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which known places laptops time connections to, and how often."""
+
+    shipped: Annotated[bool, msgspec.Meta(description="true to use the shipped landmarks, or false")] = True
+    """Regional endpoints of public clouds (collector/landmarks/sites.yaml)."""
+    own: Annotated[tuple[OwnLandmark, ...], msgspec.Meta(description="a list of landmarks")] = ()
+    """Hosts of the organisation's own; they count like the shipped ones."""
+    every_s: Annotated[float, msgspec.Meta(ge=60, le=86400, description="seconds between rounds, 60 to 86400")] = 1800
+    """Seconds between two rounds over all landmarks."""
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The organisation's policy."""
 
@@ -62,9 +102,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[ToolId, ...], msgspec.Meta(description="a list of tool ids, such as [openssh-server]")
     ] = ()
     """Remote-access tools that the organisation itself uses."""
+    allowed_hardware: Annotated[
+        tuple[HardwareId, ...], msgspec.Meta(description="a list of ids of the hardware tables, such as [pikvm]")
+    ] = ()
+    """Boxes that may be attached to laptops, such as the KVM of a test laboratory."""
     groups: Annotated[dict[str, Group], msgspec.Meta(description="group names with their settings")] = msgspec.field(
         default_factory=lambda: {"default": Group()}
     )
+    landmarks: LandmarkPolicy = LandmarkPolicy()
     enrolment: Enrolment = Enrolment()
     suppressions: Annotated[tuple[Suppression, ...], msgspec.Meta(description="a list of suppressions")] = ()
 
@@ -74,7 +119,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         seen = (
             sorted(self.home_countries),
             sorted(self.allowed_tools),
+            sorted(self.allowed_hardware),
             {name: sorted(group.probes_off) for name, group in sorted(self.groups.items())},
+            (self.landmarks.shipped, self.landmarks.own),
         )
         return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:32]
 
@@ -83,6 +130,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """The names that a policy may use."""
 
     tools: frozenset[str]
+    hardware: frozenset[str]
     countries: frozenset[str]
     kinds: frozenset[str]
     rules: frozenset[str]
@@ -96,6 +144,9 @@ def unknown_names(policy: Policy, known: Known) -> Iterator[tuple[str, str, str,
     for index, tool in enumerate(policy.allowed_tools):
         if tool not in known.tools:
             yield f"allowed_tools[{index}]", "a tool of the catalogue", tool, known.tools
+    for index, product in enumerate(policy.allowed_hardware):
+        if product not in known.hardware:
+            yield f"allowed_hardware[{index}]", "a product of the hardware tables", product, known.hardware
     for name, group in policy.groups.items():
         for index, kind in enumerate(group.probes_off):
             if kind not in known.kinds:

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from agent.wire.report import Failure
-from agent.wire.signals import LandmarkTimes, Signal
+from agent.wire.signals import Display, HardwareEvent, LandmarkTimes, Signal, UsbDevice
 
 from .geometry import Point
 
@@ -47,6 +47,22 @@ class SessionTrack(msgspec.Struct, frozen=True, kw_only=True):
     tunnel_tool: str | None = None
     tunnel_peer_address: str | None = None
     tunnel_min_rtt_ms: float | None = None
+
+
+class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that was plugged into this device: a USB device, a monitor, or something that left before it was read.
+    Exactly one of the three is given."""
+
+    usb: UsbDevice | None = None
+    display: Display | None = None
+    brief: HardwareEvent | None = None
+    """How the kernel announced what was gone again when the next measurement was made."""
+    first_seen: datetime
+    """Collector time; by the kernel's own message where there was one."""
+    last_seen: datetime
+    """Of the newest changed measurement that had it: what stays plugged in is not seen again and again."""
+    removed_at: datetime | None = None
+    """None while it is plugged in."""
 
 
 class Integrity(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,11 +104,11 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NetworkClass = Literal[
-    "access", "mobile", "satellite", "hosting", "vpn", "tor", "relay", "gateway", "anycast", "unknown"
+    "access", "mobile", "satellite", "hosting", "vpn", "tor", "relay", "gateway", "anycast", "private", "unknown"
 ]
 """What an address is used for: a line of homes and offices, mobile, satellite, a data centre, a VPN provider, a Tor
 exit, a relay that hides its users by design (iCloud Private Relay, WARP), a company's secure web gateway, an anycast
-service whose location means nothing."""
+service whose location means nothing, an address that is not on the internet."""
 
 
 class Located(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -114,6 +130,8 @@ class Located(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     network_class: NetworkClass = "unknown"
     note: str | None = None
     """Why an override or a watched range applies, with its source."""
+    watched: bool = False
+    """An override asks to look at whoever uses this range."""
     version: str = ""
     """Versions of the place data, such as "baseline 2026-06-17"."""
 
@@ -182,7 +200,8 @@ class PastFinding(msgspec.Struct, frozen=True, kw_only=True):
     rule_id: str
     rule_digest: str
     policy_digest: str = ""
-    """Of the parts of the policy that facts look at: under another policy the past is not held against a device."""
+    """Of the parts of the policy that facts look at, and for findings about the place of the roster's line: under
+    another policy or another claim the past is not held against a device."""
     matching: bool = True
     """It still matched at the assessment before; False once it only lasts."""
     first_matched_at: datetime
@@ -200,6 +219,9 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     newest: dict[str, Newest]
     """By kind."""
     sessions: tuple[SessionTrack, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    """What was unplugged in the last 30 days, and what was plugged in when its probe stopped to answer. What is there
+    now stands in the newest signals."""
     egresses: tuple[EgressTrack, ...] = ()
     """Of the last 30 days, the one last seen at the end."""
     landmark_days: tuple[LandmarkDay, ...] = ()

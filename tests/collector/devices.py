@@ -11,9 +11,11 @@ import msgspec
 from agent.wire import signals
 from agent.wire.report import Failure
 from collector import rulebook
+from collector.catalogue import hardware
 from collector.judgement.assess import Context, seal
 from collector.judgement.engine import ReadyRule
 from collector.judgement.given import Given, ToolInfo, Zones
+from collector.judgement.hardware import HardwareTables
 from collector.judgement.policy import Policy
 from collector.judgement.view import DeviceView, Integrity, Newest, Presence, SessionTrack
 
@@ -55,6 +57,14 @@ def tools(*found: signals.RemoteTool) -> signals.RemoteTools:
     return signals.RemoteTools(catalogue_version=1, tools=found)
 
 
+def no_usb() -> signals.UsbDevices:
+    return signals.UsbDevices(devices=())
+
+
+def no_displays() -> signals.Displays:
+    return signals.Displays(displays=())
+
+
 def no_sessions() -> signals.RemoteSessions:
     return signals.RemoteSessions(sessions=(), logins=())
 
@@ -86,7 +96,7 @@ def failed(kind: str, failure: Failure) -> Newest:
 
 def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
     """A device that was heard four minutes ago; signals that are not given are those of a quiet laptop."""
-    quiet: tuple[signals.Signal | Newest, ...] = (clock(), tools(), no_sessions())
+    quiet: tuple[signals.Signal | Newest, ...] = (clock(), tools(), no_sessions(), no_usb(), no_displays())
     found = [each if isinstance(each, Newest) else newest(each) for each in (*quiet, *measured)]
     plain = DeviceView(
         device_id=DEVICE,
@@ -98,7 +108,12 @@ def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
 
 
 def given(device: DeviceView, policy: Policy = POLICY) -> Given:
-    return Given(view=device, as_of=NOW, policy=policy, tools=TOOLS, zones=ZONES)
+    return Given(view=device, as_of=NOW, policy=policy, tools=TOOLS, hardware=tables(), zones=ZONES)
+
+
+@cache
+def tables() -> HardwareTables:
+    return hardware.load()
 
 
 @cache
@@ -107,5 +122,5 @@ def shipped_rules() -> tuple[ReadyRule, ...]:
 
 
 def context(**changes: Any) -> Context:
-    plain = Context(as_of=NOW, rules=shipped_rules(), policy=POLICY, tools=TOOLS, zones=ZONES)
+    plain = Context(as_of=NOW, rules=shipped_rules(), policy=POLICY, tools=TOOLS, hardware=tables(), zones=ZONES)
     return seal(msgspec.structs.replace(plain, **changes))

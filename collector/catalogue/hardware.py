@@ -1,0 +1,112 @@
+"""hardware: boxes that drive laptops from elsewhere, read from `hardware.yaml` into the tables that judgement uses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from collector.judgement.hardware import (
+    Descriptor,
+    DisplayIdentity,
+    Genuine,
+    HardwareTables,
+    StorageIdentity,
+    UsbIdentity,
+)
+from collector.strict import Document, MistakesError
+
+from .hardware_file import HardwareFile, Monitor, Product
+from .hardware_mistakes import mistakes
+
+SHIPPED: Final = Path(__file__).with_name("hardware.yaml")
+
+
+def load(path: Path = SHIPPED) -> HardwareTables:
+    """Read the tables.
+
+    Raises:
+        MistakesError: what is wrong in the file, each with place and line.
+        OSError: the file cannot be read.
+    """
+    document = Document(path.read_text(encoding="utf-8"), path.name)
+    file = document.read(HardwareFile)
+    if file is not None:
+        for place, text in mistakes(file):
+            document.add(place, text)
+    if file is None or document.mistakes:
+        raise MistakesError(document.mistakes)
+    return _tables(file)
+
+
+def _tables(file: HardwareFile) -> HardwareTables:
+    usb: dict[str, list[UsbIdentity]] = defaultdict(list)
+    storage: dict[str, list[StorageIdentity]] = defaultdict(list)
+    displays: dict[str, list[DisplayIdentity]] = defaultdict(list)
+    blocks: dict[str, DisplayIdentity] = {}
+    for product in file.products:
+        for each in product.usb:
+            usb[f"{each.vendor_id}:{each.product_id}"].append(
+                UsbIdentity(
+                    product=product.id,
+                    tier=each.tier,
+                    manufacturers=_folded(each.manufacturer),
+                    names=_folded(each.product),
+                    serial_like=each.serial_like,
+                )
+            )
+        for drive in product.storage:
+            identity = StorageIdentity(product=product.id, tier=drive.tier, models=_folded(drive.model))
+            storage[drive.vendor.casefold()].append(identity)
+        for monitor in product.displays:
+            posed = _display(product, monitor)
+            blocks |= dict.fromkeys(monitor.block0, posed)
+            if any((monitor.vendor, monitor.name, monitor.serial_text, monitor.serial_number is not None)):
+                displays[monitor.vendor or ""].append(posed)
+    own = {each.vendor_id for product in file.products for each in product.usb if each.tier != "masquerade"}
+    return HardwareTables(
+        products={product.id: product.name for product in file.products},
+        words={word: product.id for product in file.products for word in product.words},
+        # The most particular first: an identity with names before one that any device of the ids would match.
+        usb={key: tuple(sorted(found, key=_plainness)) for key, found in usb.items()},
+        storage={key: tuple(found) for key, found in storage.items()},
+        blocks=blocks,
+        displays={key: tuple(found) for key, found in displays.items()},
+        descriptors={
+            each.sha256: Descriptor(products=each.products, words=each.words, specific=each.specific)
+            for each in file.descriptors
+        },
+        own_vendors=frozenset(own),
+        genuine={
+            f"{each.vendor_id}:{each.product_id}": Genuine(
+                name=each.name, names=_folded(each.product), has_serial=each.serial, most_mbps=each.most_mbps
+            )
+            for each in file.genuine
+        },
+        keyboard_makers={maker.vendor_id: maker.name for maker in file.keyboard_makers},
+        fast_input_makers=frozenset(maker.vendor_id for maker in file.fast_input_makers),
+    )
+
+
+def _plainness(identity: UsbIdentity) -> int:
+    return -(2 * bool(identity.manufacturers) + 2 * bool(identity.serial_like) + bool(identity.names))
+
+
+def _display(product: Product, monitor: Monitor) -> DisplayIdentity:
+    return DisplayIdentity(
+        products=(product.id, *monitor.also),
+        tier=monitor.tier,
+        words=monitor.words,
+        vendor=monitor.vendor,
+        product_code=monitor.product_code,
+        name=monitor.name,
+        serial_number=monitor.serial_number,
+        serial_text=monitor.serial_text,
+        made_week=monitor.made_week,
+        made_year=monitor.made_year,
+    )
+
+
+def _folded(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(" ".join(text.casefold().split()) for text in texts)

@@ -1,0 +1,197 @@
+"""hardware: boxes that can drive this laptop from elsewhere, among what is or was plugged in.
+
+What is plugged in now, what was unplugged in the last 30 days, and what was there when its probe stopped to answer are
+looked at alike. What the policy allows is left out. An identity tells what a device is; that somebody far away uses it
+is for the other causes to say.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from agent.wire import signals
+from agent.wire.signals import Display, UsbDevice
+from collector.judgement import contradictions
+from collector.judgement.given import Given
+from collector.judgement.hardware import Tier
+from collector.judgement.recognition import Sign, display_name, display_signs, usb_name, usb_signs
+
+MOST_TOLD: Final = 8
+"""Signs of one kind that a finding quotes."""
+Seen = tuple[UsbDevice | Display, datetime]
+"""A device, and when it was last there."""
+
+
+class Hardware(msgspec.Struct, frozen=True, kw_only=True):
+    """What attached hardware says. Moments tell when the newest of it was last there."""
+
+    kvm: tuple[str, ...] | None = None
+    """Names of IP-KVMs that are attached under their own names, from USB and monitors together."""
+    kvm_signs: tuple[str, ...] | None = None
+    """By what they are known."""
+    kvm_seen_at: datetime | None = None
+    """When one was last attached."""
+    posing: tuple[str, ...] | None = None
+    """Names of IP-KVMs that pose as another maker's keyboard, mouse or monitor."""
+    posing_signs: tuple[str, ...] | None = None
+    """By what they are known."""
+    posing_seen_at: datetime | None = None
+    """When one was last attached."""
+    bridge: tuple[str, ...] | None = None
+    """Chips and default descriptions that IP-KVMs are built around, in words."""
+    bridge_seen_at: datetime | None = None
+    """When one was last attached."""
+    rack: tuple[str, ...] | None = None
+    """KVMs of server rooms, in words."""
+    rack_seen_at: datetime | None = None
+    """When one was last attached."""
+    gadget_keyboard: tuple[str, ...] | None = None
+    """Keyboards that Linux plays, in words: development boards and home-made boxes."""
+    gadget_keyboard_seen_at: datetime | None = None
+    """When one was last attached."""
+    contradictions: tuple[str, ...] | None = None
+    """What devices say of themselves and their make-up denies."""
+    contradictions_seen_at: datetime | None = None
+    """When such a device was last attached."""
+    two_pointers: tuple[str, ...] | None = None
+    """Devices that are a keyboard, a mouse and a pointer to places in one; unknown on a machine that may be virtual."""
+    two_pointers_seen_at: datetime | None = None
+    """When one was last attached."""
+    fast_keyboard: tuple[str, ...] | None = None
+    """Keyboards that run at high speed and are of no maker whose keyboards do."""
+    fast_keyboard_seen_at: datetime | None = None
+    """When one was last attached."""
+    remarks: tuple[str, ...] | None = None
+    """Attached hardware that is worth a look beside other findings, and proves nothing."""
+    remarks_seen_at: datetime | None = None
+    """When it was last attached."""
+
+
+class _Found:
+    """Findings by the name of their fact, each with the moments of the devices that it rests on."""
+
+    def __init__(self) -> None:
+        self.words: dict[str, dict[str, None]] = defaultdict(dict)
+        self.at: dict[str, datetime] = {}
+
+    def add(self, fact: str, words: str, at: datetime) -> None:
+        self.words[fact].setdefault(words)
+        self.at[fact] = max(at, self.at.get(fact, at))
+
+    def told(self, fact: str, known: bool) -> tuple[str, ...] | None:
+        """What was found; nothing is only known where everything could be looked at."""
+        words = tuple(self.words.get(fact, ()))[:MOST_TOLD]
+        return words if words or known else None
+
+
+def derive(given: Given) -> Hardware:
+    """Look at every device with the tables, then at its make-up."""
+    usb_known, usb = _devices(given, signals.UsbDevices.kind)
+    displays_known, displays = _devices(given, signals.Displays.kind)
+    found = _Found()
+    for device, at in usb:
+        if isinstance(device, UsbDevice):
+            _look_at_usb(given, device, at, found)
+    for display, at in displays:
+        if isinstance(display, Display):
+            _look_at_display(given, display, at, found)
+    both = usb_known and displays_known
+    bare = _on_bare_metal(given)
+    pointing = found.told("two_pointers", usb_known)
+    return Hardware(
+        kvm=found.told("kvm", both),
+        kvm_signs=found.told("kvm_signs", both),
+        kvm_seen_at=found.at.get("kvm"),
+        posing=found.told("posing", both),
+        posing_signs=found.told("posing_signs", both),
+        posing_seen_at=found.at.get("posing"),
+        bridge=found.told("bridge", both),
+        bridge_seen_at=found.at.get("bridge"),
+        rack=found.told("rack", both),
+        rack_seen_at=found.at.get("rack"),
+        gadget_keyboard=found.told("gadget_keyboard", usb_known),
+        gadget_keyboard_seen_at=found.at.get("gadget_keyboard"),
+        contradictions=found.told("contradictions", usb_known),
+        contradictions_seen_at=found.at.get("contradictions"),
+        two_pointers=pointing if bare or not pointing else () if bare is False else None,
+        two_pointers_seen_at=found.at.get("two_pointers"),
+        fast_keyboard=found.told("fast_keyboard", usb_known),
+        fast_keyboard_seen_at=found.at.get("fast_keyboard"),
+        remarks=found.told("remarks", both),
+        remarks_seen_at=found.at.get("remarks"),
+    )
+
+
+def _devices(given: Given, kind: str) -> tuple[bool, list[Seen]]:
+    """Whether this kind was read, and what is and was attached."""
+    newest = given.view.newest.get(kind)
+    group = given.policy.groups.get(given.view.group)
+    if newest is None or (group is not None and kind in group.probes_off):
+        return False, []
+    seen: list[Seen] = []
+    if isinstance(newest.signal, signals.UsbDevices):
+        seen = [(device, given.as_of) for device in newest.signal.devices]
+    elif isinstance(newest.signal, signals.Displays):
+        seen = [(display, given.as_of) for display in newest.signal.displays]
+    for each in given.view.attachments:
+        body = each.usb if kind == signals.UsbDevices.kind else each.display
+        if body is not None and (each.removed_at is not None or newest.signal is None):
+            seen.append((body, each.removed_at or newest.measured_at))
+    return newest.signal is not None or newest.failure == "absent", seen
+
+
+def _look_at_usb(given: Given, device: UsbDevice, at: datetime, found: _Found) -> None:
+    tables = given.hardware
+    signs = usb_signs(device, tables)
+    if any(given.hardware_allowed(sign.products) for sign in signs):
+        return
+    _tell(given, signs, at, found)
+    if any(sign.tier == "gadget" for sign in signs):
+        if contradictions.has_keyboard(device):
+            found.add("gadget_keyboard", f"{usb_name(device)}, a keyboard", at)
+        else:
+            found.add("remarks", f"{usb_name(device)}, which Linux plays", at)
+    for words in contradictions.claims_denied(device, tables):
+        found.add("contradictions", words, at)
+    if contradictions.has_two_pointers(device):
+        found.add("two_pointers", usb_name(device), at)
+    if contradictions.is_fast_keyboard(device, tables):
+        found.add("fast_keyboard", f"{usb_name(device)} at {device.speed_mbps:g} Mb/s", at)
+
+
+def _look_at_display(given: Given, display: Display, at: datetime, found: _Found) -> None:
+    signs = display_signs(display, given.hardware)
+    if any(given.hardware_allowed(sign.products) for sign in signs):
+        return
+    _tell(given, signs, at, found)
+    if contradictions.description_broken(display):
+        found.add("remarks", f"{display_name(display)}, whose description does not add up", at)
+
+
+def _tell(given: Given, signs: list[Sign], at: datetime, found: _Found) -> None:
+    """Add the signs of one device. A box that poses as another in one way poses in all: its own names tell only which
+    box it is."""
+    tiers: set[Tier] = {sign.tier for sign in signs}
+    posing = "masquerade" in tiers
+    for sign in signs:
+        if sign.tier in ("exact", "masquerade"):
+            fact = "posing" if posing else "kvm"
+            found.add(fact, given.hardware.names(sign.products), at)
+            found.add(f"{fact}_signs", sign.words, at)
+        elif sign.tier in ("bridge", "rack"):
+            found.add(sign.tier, f"{sign.words} ({given.hardware.names(sign.products)})", at)
+        elif sign.tier == "context":
+            found.add("remarks", f"{sign.words} ({given.hardware.names(sign.products)})", at)
+
+
+def _on_bare_metal(given: Given) -> bool | None:
+    """Whether this is a machine and no virtual one; None where that could not be told."""
+    newest = given.view.newest.get(signals.Platform.kind)
+    platform = newest.signal if newest is not None else None
+    if not isinstance(platform, signals.Platform) or platform.hypervisor is None:
+        return None
+    return platform.hypervisor == "none"
