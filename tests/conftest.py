@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import postgres
+
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
@@ -18,3 +20,19 @@ def logging_as_before() -> Iterator[None]:
     root.setLevel(level)
     root.handlers[:] = handlers
     logging.disable(disabled)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Address of a PostgreSQL of these tests' own; a test that needs it is skipped where there is none."""
+    if postgres.missing():
+        pytest.skip(postgres.missing())
+    with postgres.cluster() as address:
+        yield address
+
+
+@pytest.fixture
+def postgres_tables(postgres_server: str) -> Iterator[str]:
+    """Address of an empty schema on it, dropped after the test."""
+    with postgres.schema_of(postgres_server) as address:
+        yield address

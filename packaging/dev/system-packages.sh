@@ -1,13 +1,15 @@
 #!/bin/sh
-# Debian packages that the browser and remote-session tests use. Without root or apt it changes nothing:
+# Debian packages that the browser, remote-session and PostgreSQL tests use. Without root or apt it changes nothing:
 # the tests that miss a program skip and name it.
 set -eu
 programs="chromium:chromium Xvfb:xvfb Xvnc:tigervnc-standalone-server x11vnc:x11vnc xvncviewer:tigervnc-viewer
 fluxbox:fluxbox xterm:xterm xdotool:xdotool ip:iproute2 ssh:openssh-client sshd:openssh-server strace:strace
-xauth:xauth taskset:util-linux"
+xauth:xauth taskset:util-linux initdb:postgresql"
+path="$PATH:/usr/sbin:/sbin"
+for bin in /usr/lib/postgresql/*/bin; do path="$path:$bin"; done # Debian keeps initdb out of PATH
 missing=""
 for pair in $programs; do
-    PATH="$PATH:/usr/sbin:/sbin" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
+    PATH="$path" command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

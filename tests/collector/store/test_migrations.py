@@ -11,7 +11,8 @@ from sqlalchemy import Engine, text
 from collector.store import database
 from collector.store.database import StoreError, migrate, open_engine, require_current
 from collector.store.schema import metadata
-from tests.collector.store.conftest import BACKENDS, POSTGRES
+from tests import postgres
+from tests.collector.store.conftest import BACKENDS
 
 
 def test_the_migrations_make_exactly_what_the_program_declares(empty: Engine) -> None:
@@ -22,8 +23,8 @@ def test_the_migrations_make_exactly_what_the_program_declares(empty: Engine) ->
 
 
 def test_everything_here_runs_on_postgresql_as_well() -> None:
-    if not POSTGRES:
-        pytest.skip("FARHAND_TEST_POSTGRES names no PostgreSQL database: the store suite ran on SQLite alone")
+    if postgres.missing():
+        pytest.skip(f"the store suite ran on SQLite alone: {postgres.missing()}")
     assert "postgresql" in BACKENDS
 
 
