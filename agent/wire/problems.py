@@ -31,6 +31,7 @@ ProblemName = Literal[
     "forbidden",
     "unauthorised",
     "bad-request",
+    "mistakes",
     "conflict",
     "precondition-required",
     "expired-cursor",

@@ -27,6 +27,8 @@ Scope = Literal[
     "alerts:read",
     "alerts:write",
     "rules:read",
+    "roster:read",
+    "roster:write",
     "tokens:read",
     "tokens:write",
     "audit:read",
@@ -34,7 +36,7 @@ Scope = Literal[
 ]
 SCOPES: Final[frozenset[Scope]] = frozenset(get_args(Scope))
 _VIEWER: Final[frozenset[Scope]] = frozenset({"devices:read", "alerts:read", "rules:read"})
-_ANALYST: Final[frozenset[Scope]] = _VIEWER | {"alerts:write"}
+_ANALYST: Final[frozenset[Scope]] = _VIEWER | {"alerts:write", "roster:read"}
 ROLE_SCOPES: Final[dict[Role, frozenset[Scope]]] = {"viewer": _VIEWER, "analyst": _ANALYST, "admin": SCOPES}
 TOUCH_MS: Final = 60_000
 """A session's last use is written down at most this often: reading pages should not cost a flush each."""

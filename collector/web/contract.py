@@ -134,6 +134,8 @@ class Operation:
     """Parameters of the address; any other is refused. None looks at none (pages)."""
     takes: Any = None
     """Type of the body; None for routes without one."""
+    accepts: str = JSON
+    """Media type of the body."""
     answers: Any = None
     """Type of the answer's body; None for no body."""
     media: str = JSON

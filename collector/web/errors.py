@@ -30,6 +30,7 @@ TITLES: Final[dict[ProblemName, str]] = {
     "forbidden": "Not allowed for this user or token",
     "unauthorised": "Sign in or send a token",
     "bad-request": "The request cannot be understood",
+    "mistakes": "The file holds mistakes; nothing of it was used",
     "conflict": "The thing was changed by somebody else",
     "precondition-required": "Say which version is to be changed",
     "expired-cursor": "The cursor is too old",

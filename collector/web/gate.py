@@ -89,6 +89,8 @@ class Entry(Operation):
     needs: Scope | Literal["nothing"]
     or_if: Callable[[Request], bool] = field(default=lambda _request: False)
     """Lets in who lacks the scope."""
+    max_body: int = MAX_BODY
+    """Most bytes of the body."""
 
 
 def routes(entries: Iterable[Entry]) -> list[Route]:
@@ -108,8 +110,10 @@ def _endpoint(methods: dict[str, Entry]) -> Callable[[Request], object]:
         entry = methods["GET" if request.method == "HEAD" else request.method]
         body = b""
         if request.method not in SAFE:
-            body = await read_body(request.receive, dict(request.headers), MAX_BODY)
-            request.state.body = body
+            if entry.max_body > MAX_BODY:  # a large body is kept in memory for those alone who may send it
+                await run_in_threadpool(_let_in, entry, request)
+            body = await read_body(request.receive, dict(request.headers), entry.max_body)
+            request.state.body = body if len(body) <= MAX_BODY else b""
         return await run_in_threadpool(_answer, entry, request, body)
 
     return endpoint
@@ -118,14 +122,21 @@ def _endpoint(methods: dict[str, Entry]) -> Callable[[Request], object]:
 def _answer(entry: Entry, request: Request, body: bytes) -> Response:
     """Identify, check, handle. The handlers are plain functions: they run in a thread."""
     shared = services(request)
+    who = _let_in(entry, request)
+    asked, media = ({}, JSON) if entry.asks is None else _negotiate(entry, entry.asks, request)
+    return entry.handler(Call(request=request, services=shared, who=who, body=body, asked=asked, media=media))
+
+
+def _let_in(entry: Entry, request: Request) -> Who:
+    """Who asks; only those who may go on."""
+    shared = services(request)
     _require_text(request)
     who = NOBODY if entry.needs == "nothing" else identify(request, shared)
     request.state.who = who
     _admit(entry, request, who)
     if request.method not in SAFE and who.kind != "token":
         _require_own_page(request, shared)
-    asked, media = ({}, JSON) if entry.asks is None else _negotiate(entry, entry.asks, request)
-    return entry.handler(Call(request=request, services=shared, who=who, body=body, asked=asked, media=media))
+    return who
 
 
 def _negotiate(entry: Entry, asks: tuple[Query, ...], request: Request) -> tuple[Mapping[str, Any], str]:

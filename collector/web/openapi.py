@@ -178,7 +178,7 @@ def _operation(each: Operation, path: str, schemas: Mapping[Any, Document]) -> D
             }
         )
     if each.takes is not None:
-        described["requestBody"] = {"required": True, "content": {JSON: {"schema": schemas[each.takes]}}}
+        described["requestBody"] = {"required": True, "content": {each.accepts: {"schema": schemas[each.takes]}}}
     return described
 
 
