@@ -7,10 +7,10 @@ from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Connection
 
-from collector.instants import from_ms, maybe_from_ms
+from collector.instants import Instant, from_ms, maybe_from_ms
 from collector.judgement.alerting import ClosedAlert, Disposition, Open, OpenAlert, Update
 from collector.judgement.risk import Counts
 
@@ -23,7 +23,7 @@ Status = Literal["open", "acknowledged", "closed"]
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened to an alert."""
 
-    at: str
+    at: Instant
     actor: str
     action: str
     detail: str
@@ -41,9 +41,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     risk_score: int
     band: str
     rules: tuple[str, ...]
-    opened_at: str
-    updated_at: str
-    closed_at: str | None
+    opened_at: Instant
+    updated_at: Instant
+    closed_at: Instant | None
     disposition: str | None
     assignee: str | None
     previous_alert_id: str | None
@@ -87,12 +87,14 @@ def listing(
     *,
     status: Status | None = None,
     subject_id: str | None = None,
+    assignee: str | None = None,
     before: tuple[int, str] | None = None,
     limit: int = 50,
 ) -> list[Alert]:
     """Alerts, newest first.
 
     Args:
+        assignee: only those that this user looks into; empty for those that nobody does.
         before: (opened_ms, alert_id) of the last alert that was shown; only older ones follow.
     """
     table = schema.alerts
@@ -101,12 +103,29 @@ def listing(
         statement = statement.where(table.c.status == status)
     if subject_id is not None:
         statement = statement.where(table.c.subject_id == subject_id)
+    if assignee is not None:
+        statement = statement.where(table.c.assignee == (assignee or None))
     if before is not None:
         opened_ms, alert_id = before
         statement = statement.where(
             (table.c.opened_ms < opened_ms) | ((table.c.opened_ms == opened_ms) & (table.c.alert_id < alert_id))
         )
     return [_alert(row) for row in connection.execute(statement)]
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """How many alerts are open and acknowledged, and how many of them nobody looks into ("unassigned")."""
+    table = schema.alerts
+    rows = connection.execute(
+        select(table.c.status, table.c.assignee.is_(None).label("nobody"), func.count().label("alerts"))
+        .where(table.c.status.in_(("open", "acknowledged")))
+        .group_by(table.c.status, table.c.assignee.is_(None))
+    )
+    found = {"open": 0, "acknowledged": 0, "unassigned": 0}
+    for row in rows:
+        found[row.status] += row.alerts
+        found["unassigned"] += row.alerts if row.nobody else 0
+    return found
 
 
 def history(connection: Connection, alert_id: str) -> list[Event]:
@@ -224,6 +243,23 @@ def acknowledge(connection: Connection, alert_id: str, actor: str, now_ms: int, 
     if alert.status == "closed":
         raise AlertError("the alert is closed; a new finding opens a new one")
     return _change(connection, alert, now_ms, actor, "acknowledged", "", {"status": "acknowledged", "assignee": actor})
+
+
+def assign(
+    connection: Connection, alert_id: str, actor: str, assignee: str | None, now_ms: int, version: int | None = None
+) -> Alert:
+    """Say who looks into it; None for nobody. Whether there is such a user is the caller's to know.
+
+    Raises:
+        LookupError: no such alert.
+        AlertError: it is closed, or was changed by somebody else.
+    """
+    alert = _require(connection, alert_id, version)
+    if alert.status == "closed":
+        raise AlertError("the alert is closed; a new finding opens a new one")
+    if alert.assignee == assignee:
+        return alert
+    return _change(connection, alert, now_ms, actor, "assigned", assignee or "nobody", {"assignee": assignee})
 
 
 def close(

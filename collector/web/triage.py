@@ -12,10 +12,12 @@ from starlette.responses import Response
 
 from collector.instants import to_ms
 from collector.judgement.alerting import Disposition
-from collector.store import alerts, audit
+from collector.store import alerts, audit, users
 from collector.store.alerts import Alert, AlertError, Status
+from collector.store.users import User
 
 from .answers import Ranked, answer, limit_of, page, position_of, require_match
+from .auth import ROLE_SCOPES
 from .errors import ApiError
 from .gate import Call, Entry
 
@@ -30,10 +32,12 @@ Check = Callable[[Alert], None]
 class AlertChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Body of PATCH /api/v1/alerts/{alert_id}."""
 
-    status: Literal["acknowledged", "closed"]
+    status: Literal["acknowledged", "closed"] | None = None
     disposition: Disposition | None = None
     """What it was found to be: needed to close."""
     note: Remark = ""
+    assignee: str | msgspec.UnsetType | None = msgspec.UNSET
+    """Name of the user who looks into it; null for nobody. Only without a status: who acknowledges, is assigned."""
 
 
 class AlertComment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,17 +104,21 @@ def _tag(alert: Alert) -> str:
 
 
 def change_alert(call: Call) -> Response:
-    """PATCH /api/v1/alerts/{alert_id}: acknowledge or close."""
+    """PATCH /api/v1/alerts/{alert_id}: acknowledge, assign or close."""
     change = call.json(AlertChange)
+    if (change.status is None) == (change.assignee is msgspec.UNSET):
+        raise ApiError("bad-request", 400, "send either a status or an assignee")
     if change.status == "closed" and change.disposition is None:
         raise ApiError("bad-request", 400, "disposition: missing; write confirmed or benign")
-    if change.status == "acknowledged" and (change.disposition or change.note):
+    if change.status != "closed" and (change.disposition or change.note):
         raise ApiError("bad-request", 400, "disposition and note belong to status closed")
 
     def check(alert: Alert) -> None:
         require_match(call, _tag(alert))
 
-    if change.disposition is None:
+    if change.assignee is not msgspec.UNSET:
+        alert = assign(call, call.path["alert_id"], change.assignee, check)
+    elif change.disposition is None:
         alert = acknowledge(call, call.path["alert_id"], check)
     else:
         alert = close(call, call.path["alert_id"], change.disposition, change.note, check)
@@ -136,6 +144,27 @@ def acknowledge(call: Call, alert_id: str, check: Check) -> Alert:
         "alert.acknowledged",
         lambda connection, now_ms: alerts.acknowledge(connection, alert_id, call.who.name, now_ms),
     )
+
+
+def assign(call: Call, alert_id: str, assignee: str | None, check: Check) -> Alert:
+    """Say who looks into an alert; None for nobody.
+
+    Raises:
+        ApiError: there is no such alert, it is closed, or no user of that name may work on alerts.
+    """
+
+    def step(connection: Connection, now_ms: int) -> Alert:
+        user = users.user_named(connection, assignee) if assignee is not None else None
+        if assignee is not None and not may_work_on_alerts(user):
+            raise ApiError("bad-request", 400, "assignee: expected the name of a user who may work on alerts, or null")
+        return alerts.assign(connection, alert_id, call.who.name, assignee, now_ms)
+
+    return _change(call, alert_id, check, "alert.assigned", step)
+
+
+def may_work_on_alerts(user: User | None) -> bool:
+    """True for users to whom an alert can be assigned."""
+    return user is not None and not user.disabled and "alerts:write" in ROLE_SCOPES[user.role]
 
 
 def close(call: Call, alert_id: str, disposition: Disposition, note: str, check: Check) -> Alert:
