@@ -13,7 +13,8 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from collector.judgement.policy import Known, Policy, unknown_names
+from collector import landmarks
+from collector.judgement.policy import Known, LandmarkPolicy, Policy, unknown_names
 from collector.strict import Document, Mistake, MistakesError, nearest
 
 DEFAULT = Path("/etc/farhand/collector.yaml")
@@ -54,6 +55,13 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """A session ends after this time in any case."""
 
 
+class Geo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Place data besides what comes with the collector."""
+
+    directory: PathText | None = None
+    """Folder of mmdb files and overrides.yaml; None: geo in data_dir."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one device may send."""
 
@@ -91,10 +99,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     policy: PathText = "configs/policy.yaml"
     sessions: Sessions = Sessions()
     retention: Retention = Retention()
+    geo: Geo = Geo()
     limits: Limits = Limits()
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], msgspec.Meta(description="debug, info, warning or error")
     ] = "info"
+
+
+def geo_folder(config: Config) -> Path:
+    """Folder of place data."""
+    return Path(config.geo.directory) if config.geo.directory else Path(config.data_dir) / "geo"
 
 
 def load(path: Path) -> Config:
@@ -158,6 +172,9 @@ def read_policy(path: Path, known: Known) -> tuple[Policy | None, list[Mistake]]
     policy = document.read(Policy)
     for place, expected, name, names in unknown_names(policy or document.read_rest(Policy), known):
         document.add(place, f'expected {expected}, got "{name}"; {nearest(name, names)}')
+    own = policy.landmarks if policy is not None else LandmarkPolicy()
+    for index, field, text in landmarks.clashes(own.own, landmarks.load() if own.shipped else ()):
+        document.add(f"landmarks.own[{index}].{field}", text)
     return policy, document.mistakes
 
 

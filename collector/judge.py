@@ -144,6 +144,8 @@ def content(context: Context) -> dict[str, bytes]:
     tools_digest = hashlib.sha256(tools).hexdigest()[:32]
     hardware = msgspec.json.encode(context.hardware, order="deterministic")
     hardware_digest = hashlib.sha256(hardware).hexdigest()[:32]
+    landmarks = msgspec.json.encode(context.landmarks.sites, order="deterministic")
+    landmarks_digest = hashlib.sha256(landmarks).hexdigest()[:32]
     whole = {
         "rules": {ready.rule.id: ready.digest for ready in context.rules},
         "tools": tools_digest,
@@ -152,7 +154,9 @@ def content(context: Context) -> dict[str, bytes]:
         "suppressions": context.suppressions,
         "dispositions": context.dispositions,
         "zones": context.zones.version,
+        "landmarks": landmarks_digest,
+        "countries": context.landmarks.version,
     }
     parts = {ready.digest: msgspec.json.encode(ready.rule) for ready in context.rules}
-    kept = {tools_digest: tools, hardware_digest: hardware}
+    kept = {tools_digest: tools, hardware_digest: hardware, landmarks_digest: landmarks}
     return parts | kept | {context.digest: msgspec.json.encode(whole, order="deterministic")}

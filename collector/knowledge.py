@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from agent.wire.settings import Settings, ToolEntry
+import msgspec
+
+from agent.wire.settings import Landmark, Settings, ToolEntry
 from agent.wire.signals import KINDS
 
-from . import catalogue, config, rulebook, zones
+from . import catalogue, config, landmarks, rulebook, zones
 from .catalogue import hardware
 from .config import Config
 from .judgement.assess import Context
@@ -26,6 +28,8 @@ class Knowledge:
     context: Context
     tools: tuple[ToolEntry, ...]
     """The catalogue as laptops get it."""
+    landmarks: tuple[Landmark, ...] = ()
+    """Known places as laptops get them."""
 
     @property
     def policy(self) -> Policy:
@@ -38,10 +42,11 @@ class Knowledge:
 
     def settings(self) -> dict[str, Settings]:
         """What agents are told, by group."""
-        groups = {"default": Settings(version=0)}
+        for_all = Settings(version=0, landmarks=self.landmarks, landmarks_every_s=self.policy.landmarks.every_s)
+        groups = {"default": for_all}
         for name, group in self.policy.groups.items():
-            groups[name] = Settings(
-                version=0, group=name, interval_s=group.interval_s, probes_off=tuple(sorted(group.probes_off))
+            groups[name] = msgspec.structs.replace(
+                for_all, group=name, interval_s=group.interval_s, probes_off=tuple(sorted(group.probes_off))
             )
         return groups
 
@@ -89,6 +94,7 @@ def _read(policy_path: Path) -> tuple[Knowledge | None, list[Mistake]]:
     mistakes = [*mistakes, *wrong]
     if policy is None or mistakes:
         return None, mistakes
+    sites = landmarks.chosen(policy)
     context = Context(
         as_of=datetime(1970, 1, 1, tzinfo=UTC),
         rules=rules,
@@ -97,8 +103,9 @@ def _read(policy_path: Path) -> tuple[Knowledge | None, list[Mistake]]:
         tools=tools,
         hardware=known_hardware,
         zones=known_zones,
+        landmarks=landmarks.for_judgement(sites),
     )
-    return Knowledge(context, catalogue.for_wire(entries, 0).tools), []
+    return Knowledge(context, catalogue.for_wire(entries, 0).tools, landmarks.for_wire(sites)), []
 
 
 def _countries(known_zones: Zones) -> frozenset[str]:

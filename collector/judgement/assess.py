@@ -18,6 +18,7 @@ from collector.judgement.findings import Assessment, Coverage, Finding, UnknownR
 from collector.judgement.given import Given, ToolInfo, Zones
 from collector.judgement.hardware import HardwareTables
 from collector.judgement.marks import with_marks
+from collector.judgement.physics import NO_LANDMARKS, Landmarks
 from collector.judgement.places import places
 from collector.judgement.policy import Policy, Suppression
 from collector.judgement.rule import Rule
@@ -38,6 +39,7 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     tools: dict[str, ToolInfo]
     hardware: HardwareTables
     zones: Zones
+    landmarks: Landmarks = NO_LANDMARKS
     dispositions: dict[str, risk.Counts] = {}
     """What people decided, by rule id."""
     digest: str = ""
@@ -53,6 +55,7 @@ def context_digest(context: Context) -> str:
         context.tools,
         context.hardware,
         context.zones.version,
+        (context.landmarks.version, context.landmarks.sites),
         context.dispositions,
     )
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()[:32]
@@ -72,6 +75,7 @@ def assess(view: DeviceView, context: Context) -> Assessment:
         tools=context.tools,
         hardware=context.hardware,
         zones=context.zones,
+        landmarks=context.landmarks,
     )
     facts: dict[str, Any] = fact_table.derive(given)
     past = {each.rule_id: each for each in view.past}
@@ -103,7 +107,7 @@ def assess(view: DeviceView, context: Context) -> Assessment:
         band=risk.next_band(risk_score, view.band),
         coverage=Coverage(known=len(context.rules) - len(unknown), total=len(context.rules), unknown=tuple(unknown)),
         findings=findings,
-        places=with_marks(places(facts["expected"], facts["clock"], facts["session"]), given),
+        places=with_marks(places(facts["expected"], facts["path"], facts["clock"], facts["session"]), given),
         next_due_at=_next_due_at(view, context.as_of, findings),
     )
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from collector.judgement.hardware import HardwareTables
+from collector.judgement.physics import NO_LANDMARKS, Landmarks
 from collector.judgement.policy import Policy
 from collector.judgement.view import DeviceView
 
@@ -53,6 +54,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     """By tool id."""
     hardware: HardwareTables
     zones: Zones
+    landmarks: Landmarks = NO_LANDMARKS
 
     def tool(self, tool_id: str) -> ToolInfo:
         """The tool of that id; one that this collector's catalogue lacks counts as an own vendor's control tool."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from .claim import claim_of
+from .days import tightest
 from .findings import Mark, Place
 from .given import Given
 
@@ -29,7 +30,19 @@ def _claim(given: Given) -> tuple[Mark, ...]:
 
 
 def _machine(given: Given) -> tuple[Mark, ...]:
-    """Where the newest public address leads. Through a VPN that is not where the machine is: the label says so."""
+    """Where the newest public address leads, and the discs that light allows. Through a VPN the address is not where
+    the machine is: the label says so."""
+    return *_egress(given), *_region(given)
+
+
+def _region(given: Given) -> tuple[Mark, ...]:
+    return tuple(
+        Mark(kind="region", label=f"within {radius_km:,.0f} km of {site.place}", point=site.point, radius_km=radius_km)
+        for site, radius_km in tightest(given)
+    )
+
+
+def _egress(given: Given) -> tuple[Mark, ...]:
     if not given.view.egresses:
         return ()
     newest = given.view.egresses[-1]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collector.judgement.engine import show
 from collector.judgement.facts.clock import Clock
 from collector.judgement.facts.expected import Expected
+from collector.judgement.facts.path import Path
 from collector.judgement.facts.session import Session
 from collector.judgement.findings import Place
 
 
-def places(expected: Expected, clock: Clock, session: Session) -> tuple[Place, ...]:
+def places(expected: Expected, path: Path, clock: Clock, session: Session) -> tuple[Place, ...]:
     """What is known about each place."""
-    return _claim(expected), _machine(clock), _hand(session)
+    return _claim(expected), _machine(path, clock), _hand(session)
 
 
 def _claim(expected: Expected) -> Place:
@@ -33,17 +34,29 @@ def _who_says(expected: Expected) -> str:
     return f"by the {expected.known_by}" + (f" (version {expected.version})" if expected.version else "")
 
 
-def _machine(clock: Clock) -> Place:
+def _machine(path: Path, clock: Clock) -> Place:
+    """A region by light and a country by the clock; never a city: light bounds a place and names none."""
+    known = path.nearest is not None or clock.countries is not None
+    sentence = " ".join(filter(None, (_light(path), _clock(clock, alone=path.nearest is None))))
+    return Place(place="machine", known=known, sentence=sentence)
+
+
+def _light(path: Path) -> str:
+    if path.unmeasurable:
+        return f"Round trips do not place it: {path.unmeasurable}."
+    if path.nearest is None:
+        return ""
+    within = f"It cannot be farther than {show(path.nearest_within_km)} km from {show(path.nearest)}"
+    return f"{within}, which answered in {show(path.nearest_ms)} ms on {show(path.nearest_day)}."
+
+
+def _clock(clock: Clock, *, alone: bool) -> str:
     if clock.timezone is None:
-        return Place(place="machine", known=False, sentence="Its clock has not been read.")
+        return "Its clock has not been read."
     zone = show(clock.timezone)
     if clock.countries is None:
-        return Place(place="machine", known=False, sentence=f"Its clock is set to {zone}, which names no country.")
-    return Place(
-        place="machine",
-        known=True,
-        sentence=f"Its clock is set to {zone}, a time zone of {show(clock.countries)}; nothing else places it.",
-    )
+        return f"Its clock is set to {zone}, which names no country."
+    return f"Its clock is set to {zone}, a time zone of {show(clock.countries)}{'; nothing else places it' * alone}."
 
 
 def _hand(session: Session) -> Place:

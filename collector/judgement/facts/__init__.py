@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from collector.judgement.facts import clock, expected, hardware, integrity, probes, session, silence, tools
+from collector.judgement.facts import clock, expected, hardware, integrity, path, probes, session, silence, tools
 from collector.judgement.given import Given
 
 FACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Given], msgspec.Struct]]]] = {
@@ -19,6 +19,7 @@ FACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Given], msgspec.Str
     "tools": (tools.Tools, tools.derive),
     "session": (session.Session, session.derive),
     "hardware": (hardware.Hardware, hardware.derive),
+    "path": (path.Path, path.derive),
     "silence": (silence.Silence, silence.derive),
     "integrity": (integrity.Integrity, integrity.derive),
     "probes": (probes.Probes, probes.derive),
