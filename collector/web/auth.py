@@ -31,6 +31,8 @@ Scope = Literal[
     "roster:write",
     "tokens:read",
     "tokens:write",
+    "users:read",
+    "users:write",
     "audit:read",
     "metrics:read",
 ]

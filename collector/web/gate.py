@@ -22,7 +22,8 @@ from .errors import ApiError
 from .services import Services, services
 
 MAX_BODY: Final = 64 * 1024
-MAX_FIELDS: Final = 20
+MAX_FIELDS: Final = 80
+"""Of a form: a page of alerts has a box for each."""
 NUL_ESCAPE: Final = rb"\u0000"
 Body = TypeVar("Body")
 
@@ -70,11 +71,22 @@ class Call:
         Raises:
             ApiError: the body is no form.
         """
+        return dict(self._fields())
+
+    def ticked(self, name: str) -> list[str]:
+        """The values of all boxes of one name that were ticked in a form.
+
+        Raises:
+            ApiError: the body is no form.
+        """
+        return [value for field, value in self._fields() if field == name]
+
+    def _fields(self) -> list[tuple[str, str]]:
         try:
             fields = parse_qsl(self.body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
         except ValueError as error:
             raise ApiError("bad-request", 400, "the form cannot be read") from error
-        return {name: value.replace("\r\n", "\n").replace("\0", "�") for name, value in fields}
+        return [(name, value.replace("\r\n", "\n").replace("\0", "�")) for name, value in fields]
 
 
 Handler = Callable[[Call], Response]

@@ -48,7 +48,17 @@ def list_enrolment_tokens(call: Call) -> Response:
 
 def create_enrolment_token(call: Call) -> Response:
     """POST /api/v1/enrolment-tokens: the answer holds the secret, this once."""
-    asked, now_ms = call.json(NewEnrolmentToken), call.services.now_ms()
+    token_id, secret = make_enrolment_token(call, call.json(NewEnrolmentToken))
+    return answer(call, {"token_id": token_id, "secret": secret}, 201)
+
+
+def make_enrolment_token(call: Call, asked: NewEnrolmentToken) -> tuple[str, str]:
+    """Make a token for laptops. Returns (token id, secret).
+
+    Raises:
+        ApiError: the policy has no such group.
+    """
+    now_ms = call.services.now_ms()
     groups = call.services.judge.policy.groups.keys() | {"default"}
     if asked.group not in groups:
         raise ApiError("bad-request", 400, f"group: no group is called that; {nearest(asked.group, groups)}")
@@ -66,13 +76,21 @@ def create_enrolment_token(call: Call) -> Response:
         _record(call, connection, "enrolment-token.created", made[0])
         return made
 
-    token_id, secret = call.services.store.write(work)
-    return answer(call, {"token_id": token_id, "secret": secret}, 201)
+    return call.services.store.write(work)
 
 
 def revoke_enrolment_token(call: Call) -> Response:
     """DELETE /api/v1/enrolment-tokens/{token_id}."""
-    token_id = call.path["token_id"]
+    drop_enrolment_token(call, call.path["token_id"])
+    return no_content()
+
+
+def drop_enrolment_token(call: Call, token_id: str) -> None:
+    """Refuse a token from now on.
+
+    Raises:
+        ApiError: there is no such token.
+    """
 
     def work(connection: Connection) -> None:
         if not enrolment.revoke_token(connection, token_id, call.services.now_ms()):
@@ -80,7 +98,6 @@ def revoke_enrolment_token(call: Call) -> Response:
         _record(call, connection, "enrolment-token.revoked", token_id)
 
     call.services.store.write(work)
-    return no_content()
 
 
 def list_api_tokens(call: Call) -> Response:
@@ -91,7 +108,17 @@ def list_api_tokens(call: Call) -> Response:
 
 def create_api_token(call: Call) -> Response:
     """POST /api/v1/api-tokens: nobody can give more than they have; the answer holds the secret, this once."""
-    asked, now_ms = call.json(NewApiToken), call.services.now_ms()
+    credential_id, secret = make_api_token(call, call.json(NewApiToken))
+    return answer(call, {"credential_id": credential_id, "secret": secret}, 201)
+
+
+def make_api_token(call: Call, asked: NewApiToken) -> tuple[str, str]:
+    """Make a token for a program. Returns (credential id, secret).
+
+    Raises:
+        ApiError: it should have scopes that the one who asks does not have.
+    """
+    now_ms = call.services.now_ms()
     beyond = sorted(set(asked.scopes) - call.who.scopes)
     if beyond:
         raise ApiError("forbidden", 403, f"scopes: {call.who.name} does not have {', '.join(beyond)}")
@@ -109,13 +136,21 @@ def create_api_token(call: Call) -> Response:
         _record(call, connection, "api-token.created", made[0], " ".join(sorted(set(asked.scopes))))
         return made
 
-    credential_id, secret = call.services.store.write(work)
-    return answer(call, {"credential_id": credential_id, "secret": secret}, 201)
+    return call.services.store.write(work)
 
 
 def revoke_api_token(call: Call) -> Response:
     """DELETE /api/v1/api-tokens/{credential_id}."""
-    credential_id = call.path["credential_id"]
+    drop_api_token(call, call.path["credential_id"])
+    return no_content()
+
+
+def drop_api_token(call: Call, credential_id: str) -> None:
+    """Refuse a program's token from now on.
+
+    Raises:
+        ApiError: there is no such token.
+    """
 
     def work(connection: Connection) -> None:
         if credential_id not in {each.credential_id for each in users.list_credentials(connection, "api")}:
@@ -124,7 +159,6 @@ def revoke_api_token(call: Call) -> Response:
         _record(call, connection, "api-token.revoked", credential_id)
 
     call.services.store.write(work)
-    return no_content()
 
 
 def _record(call: Call, connection: Connection, action: str, subject: str, detail: str = "") -> None:
