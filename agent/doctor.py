@@ -15,7 +15,7 @@ from agent.config import Config, unknown_kinds
 from agent.cycle import Tools
 from agent.disk import DiskError
 from agent.host import Host
-from agent.once import catalogue_of, measure_now
+from agent.once import measure_now, orders_of
 from agent.probe import Probe
 from agent.runner import Run
 from agent.uplink import SETTINGS_PATH, UplinkError
@@ -60,7 +60,7 @@ def examine(
 def _findings(
     config: Config, host: Host, probes: Sequence[Probe], tools: Tools | None, why_no_folder: str
 ) -> Iterator[Finding]:
-    for run in measure_now(host, probes, catalogue_of(tools.disk if tools is not None else None)):
+    for run in measure_now(host, probes, orders_of(tools.disk if tools is not None else None)):
         yield _about_probe(run)
     for words in unknown_kinds(config):
         yield Finding(subject="agent.yaml", verdict="problem", words=words)

@@ -11,9 +11,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from agent.host import Host, Process, Service, System
-from agent.wire.settings import Artefacts, Catalogue, ToolEntry
+import msgspec
 
+from agent.host import Host, Process, Service, System
+from agent.wire.settings import Artefacts, Catalogue, Role, ToolEntry
+
+REMOTE_ACCESS: Final[tuple[Role, ...]] = ("control", "login", "tunnel")
+"""Roles of the tools by which somebody elsewhere reaches this machine; a VPN client is none."""
 KERNEL_NAME_CHARACTERS: Final = 15
 """Linux keeps no more of a process's name where the executable cannot be read."""
 
@@ -58,6 +62,11 @@ class Names:
 
     def _folded(self, name: str) -> str:
         return name.casefold() if self._fold_case else name
+
+
+def of_role(catalogue: Catalogue, *roles: Role) -> Catalogue:
+    """The part of a catalogue with the tools of these roles."""
+    return msgspec.structs.replace(catalogue, tools=tuple(tool for tool in catalogue.tools if tool.role in roles))
 
 
 def find_tools(catalogue: Catalogue, host: Host) -> tuple[Found, ...]:

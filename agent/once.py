@@ -11,28 +11,27 @@ from agent.disk import Disk, DiskError
 from agent.host import Host
 from agent.probe import Given, Probe
 from agent.runner import Run, run_probe
-from agent.settings import RefusedError
-from agent.wire.settings import Catalogue
+from agent.settings import Orders, RefusedError
 
 
-def catalogue_of(disk: Disk | None) -> Catalogue | None:
-    """The signed catalogue of this laptop; None before enrolment, or where it cannot be read."""
+def orders_of(disk: Disk | None) -> Orders:
+    """Settings and catalogue of this laptop; the defaults before enrolment, or where they cannot be read."""
     try:
         enrolment = enrol.load(disk) if disk is not None else None
-        return settings.load(disk, enrolment.pinned).catalogue if disk is not None and enrolment is not None else None
+        return settings.load(disk, enrolment.pinned) if disk is not None and enrolment is not None else Orders()
     except (OSError, DiskError, RefusedError):
-        return None
+        return Orders()
 
 
-def measure_now(host: Host, probes: Sequence[Probe], catalogue: Catalogue | None) -> list[Run]:
+def measure_now(host: Host, probes: Sequence[Probe], orders: Orders) -> list[Run]:
     """Run every probe, whatever is due, rests or is switched off."""
-    given = Given(host=host, catalogue=catalogue)
+    given = Given(host=host, catalogue=orders.catalogue, settings=orders.settings)
     return [run_probe(probe, given, probe.deadline_s) for probe in probes]
 
 
 def once(host: Host, probes: Sequence[Probe], disk: Disk | None, say: Callable[[str], None], *, as_json: bool) -> None:
     """Measure and print, with what each probe cost and why one gave nothing."""
-    runs = measure_now(host, probes, catalogue_of(disk))
+    runs = measure_now(host, probes, orders_of(disk))
     if as_json:
         say(msgspec.json.format(msgspec.json.encode({"measurements": [_as_dict(run) for run in runs]})).decode())
         return

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from agent.host import Host
 from agent.wire.report import Failure
-from agent.wire.settings import Catalogue
+from agent.wire.settings import Catalogue, Settings
 from agent.wire.signals import Signal
 
 MAX_TEXT: Final = 256
 """Characters of one text that a signal carries."""
+MAX_NOTE_BYTES: Final = 64 * 1024
+DEFAULTS: Final = Settings(version=0)
 
 
 class Unavailable(Exception):  # noqa: N818 - it is an answer of a probe, not an error of the program
@@ -33,6 +35,23 @@ class Given:
     host: Host
     catalogue: Catalogue | None
     """The signed catalogue; None before enrolment."""
+    settings: Settings = DEFAULTS
+    """The signed settings; the defaults before enrolment."""
+    notes: Mapping[str, bytes] = field(default_factory=dict)
+    """What each probe noted the last time, by kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """A signal, and what its probe wants to be given the next time: every cycle is a new process.
+
+    A note is kept on the disk with the agent's state before the report with the signal is: what a crash in between
+    takes from one report is still in the note for the next one. It stays on the laptop.
+    """
+
+    signal: Signal
+    note: bytes
+    """At most 64 KB; empty: nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +59,11 @@ class Probe:
     """One measurement, declared. `collect` may raise Unavailable; anything else it raises counts as `crashed`."""
 
     signal: type[Signal]
-    collect: Callable[[Given], Signal]
+    collect: Callable[[Given], Signal | Noted]
     every_s: float
     """Least seconds between two runs; 0 runs it in every cycle."""
+    every_s_by: Callable[[Settings], float] | None = None
+    """Where the collector's settings say how often it runs: how to read it there."""
     deadline_s: float = 5.0
     """Wall time after which the run counts as `timeout`."""
     budget_cpu_ms: float = 200.0
@@ -51,6 +72,10 @@ class Probe:
     @property
     def kind(self) -> str:
         return self.signal.kind
+
+    def interval_s(self, settings: Settings) -> float:
+        """Least seconds between two runs under these settings."""
+        return self.every_s if self.every_s_by is None else self.every_s_by(settings)
 
 
 def plain(text: str) -> str:

@@ -35,7 +35,8 @@ def report_now(
     try:
         measurements: tuple[Measurement, ...] = ()
         if occasion != "stopping":
-            given = Given(host=host, catalogue=orders.catalogue)
+            notes = memory.state.notes
+            given = Given(host=host, catalogue=orders.catalogue, settings=orders.settings, notes=notes)
             measurements = _remember(memory, run_round(probes, given, memory.state, off))
 
         def packed(position: Position) -> bytes:
@@ -71,6 +72,7 @@ def _remember(memory: Memory, done: Round) -> tuple[Measurement, ...]:
     memory.update(
         runs=done.ran,
         rests=done.rests,
+        notes=done.notes,
         digests=done.digests,
         confirmed={kind: digest for kind, digest in known.items() if kind not in kinds},
     )

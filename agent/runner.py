@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from agent.host import HostDeniedError, HostError, HostTimeoutError
-from agent.probe import Given, Probe, Unavailable
+from agent.probe import MAX_NOTE_BYTES, Given, Noted, Probe, Unavailable
 from agent.state import Moment, Pause, State
 from agent.wire.report import NOTHING, Digest, Failure, Measurement, encode_signal, is_stable, outcome_digest
 
@@ -31,6 +31,8 @@ class Run:
     """What came of one probe. Only the measurement can leave the laptop."""
 
     measurement: Measurement
+    note: bytes | None = None
+    """What the probe wants to be given the next time; None leaves it as it was."""
     cpu_ms: float = 0.0
     over_budget: bool = False
     detail: str = ""
@@ -52,6 +54,7 @@ class Round:
     ran: dict[str, Moment]
     rests: dict[str, Pause]
     digests: dict[str, Digest]
+    notes: dict[str, bytes]
 
 
 @dataclass(slots=True)
@@ -59,12 +62,13 @@ class _Outcome:
     """What the probe's thread leaves behind."""
 
     data: msgspec.Raw | None = None
+    note: bytes | None = None
     error: Exception | None = None
     cpu_s: float = 0.0
     done: threading.Event = field(default_factory=threading.Event)
 
 
-def run_round(probes: Iterable[Probe], given: Given, state: State, off: Collection[str]) -> Round:
+def run_round(probes: Collection[Probe], given: Given, state: State, off: Collection[str]) -> Round:
     """Run every probe that is due, and every stable one whose last outcome the collector does not hold.
 
     Args:
@@ -72,7 +76,7 @@ def run_round(probes: Iterable[Probe], given: Given, state: State, off: Collecti
     """
     host = given.host
     runs: list[Run] = []
-    ran, rests, digests = dict(state.runs), dict(state.rests), {}
+    ran, rests, notes, digests = dict(state.runs), dict(state.rests), dict(state.notes), {}
     stop_at = time.monotonic() + CYCLE_S
     for probe in probes:
         kind = probe.kind
@@ -89,6 +93,8 @@ def run_round(probes: Iterable[Probe], given: Given, state: State, off: Collecti
                 rests[kind] = _longer(rest, given)
             else:
                 rests.pop(kind, None)
+            if run.note is not None:
+                notes[kind] = run.note
         if run is not None:
             runs.append(run)
         if is_stable(kind):
@@ -96,13 +102,16 @@ def run_round(probes: Iterable[Probe], given: Given, state: State, off: Collecti
                 digests[kind] = outcome_digest(run.measurement.outcome)
             elif kind in state.digests:
                 digests[kind] = state.digests[kind]
-    return Round(runs=tuple(runs), ran=ran, rests=rests, digests=digests)
+    kept = {probe.kind for probe in probes if notes.get(probe.kind)}
+    return Round(
+        runs=tuple(runs), ran=ran, rests=rests, digests=digests, notes={kind: notes[kind] for kind in sorted(kept)}
+    )
 
 
 def _is_due(probe: Probe, given: Given, state: State) -> bool:
     last = state.runs.get(probe.kind)
     passed_s = last.passed_s(given.host) if last is not None else None
-    if passed_s is None or not 0 <= passed_s < probe.every_s:
+    if passed_s is None or not 0 <= passed_s < probe.interval_s(given.settings):
         return True
     return is_stable(probe.kind) and (probe.kind not in state.digests or state.unconfirmed(probe.kind))
 
@@ -135,13 +144,25 @@ def run_probe(probe: Probe, given: Given, deadline_s: float) -> Run:
     if over_budget:
         failure, detail = "over_budget", f"took {cpu_ms:.0f} ms of CPU time, {probe.budget_cpu_ms:.0f} are allowed"
     measurement = _measurement(probe.kind, started_at, uptime_s, runtime_ms, failure, outcome.data or NOTHING)
-    return Run(measurement=measurement, cpu_ms=cpu_ms, over_budget=over_budget, detail=detail, remedy=remedy)
+    return Run(
+        measurement=measurement,
+        note=outcome.note if failure is None else None,
+        cpu_ms=cpu_ms,
+        over_budget=over_budget,
+        detail=detail,
+        remedy=remedy,
+    )
 
 
 def _collect(probe: Probe, given: Given, outcome: _Outcome) -> None:
     started = time.thread_time()
     try:
-        outcome.data = encode_signal(probe.collect(given))
+        found = probe.collect(given)
+        if isinstance(found, Noted):
+            if len(found.note) > MAX_NOTE_BYTES:
+                raise ValueError(f"a note of {len(found.note)} bytes")
+            outcome.note, found = found.note, found.signal
+        outcome.data = encode_signal(found)
     except Exception as error:  # a probe may raise anything, or give what cannot be sent: it becomes a failure
         outcome.error = error
     outcome.cpu_s = time.thread_time() - started

@@ -86,6 +86,8 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     """When each probe ran last."""
     rests: dict[str, Pause] = {}
     """Probes that broke their budget, and until when they rest."""
+    notes: dict[str, bytes] = {}
+    """What probes want to know again, by kind."""
     backoff: Pause | None = None
     """Set while the collector is not to be asked."""
     delivered_at: datetime | None = None

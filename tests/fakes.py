@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
-from agent.host import HostDeniedError, HostError, KernelEvent, Login, Process, Service, Socket, System, TcpInfo
+from agent.host import HostDeniedError, HostError, KernelEvent, Login, Process, Route, Service, Socket, System, TcpInfo
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -54,6 +55,10 @@ class FakeHost:
         sockets: all sockets, with their owners.
         tcp: the kernel's figures of established sockets.
         commands: output by command line.
+        routes, used: default routes, and the kernel's choice; by default the first of each protocol.
+        neighbours: hardware address by interface and address.
+        names: what name servers answer.
+        rtt_ms: round trip to an address; None where no connection opens.
     """
 
     def __init__(
@@ -79,6 +84,12 @@ class FakeHost:
         kernel: tuple[str, str] = ("6.12.0", "x86_64"),
         boot_id: str = "11111111-2222-4333-8444-555555555555",
         machine_binding: str = "b" * 64,
+        routes: Iterable[Route] = (),
+        used: Iterable[Route] | None = None,
+        neighbours: Mapping[tuple[str, str], bytes] | None = None,
+        name_servers: Iterable[str] = (),
+        names: Mapping[str, Iterable[str]] | None = None,
+        rtt_ms: Callable[[str], float | None] | None = None,
     ) -> None:
         self.system: System = system
         self._files = {path.replace("~", "/home/user", 1): text for path, text in (files or {}).items()}
@@ -100,6 +111,13 @@ class FakeHost:
         self._kernel = kernel
         self._boot_id = boot_id
         self._machine_binding = machine_binding
+        self._neighbours = dict(neighbours or {})
+        self._name_servers = tuple(name_servers)
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._rtt_ms: Callable[[str], float | None] = lambda address: None
+        self.asked_names: list[str] = []
+        self.connected: list[tuple[str, int]] = []
+        self.join(routes=routes, used=used, names=names, rtt_ms=rtt_ms)
 
     def pass_time(self, seconds: float, *, asleep: bool = False) -> None:
         """Let time go by, with the laptop awake or asleep."""
@@ -197,6 +215,56 @@ class FakeHost:
 
     def logins(self) -> tuple[Login, ...]:
         return self._logins
+
+    def route_to(self, address: str) -> Route | None:
+        return next((one for one in self._used if (one.family == "ipv6") == (":" in address)), None)
+
+    def default_routes(self) -> tuple[Route, ...]:
+        return self._routes
+
+    def hardware_address(self, interface: str, address: str) -> bytes | None:
+        return self._neighbours.get((interface, address))
+
+    def name_servers(self) -> tuple[str, ...]:
+        return self._name_servers
+
+    def resolve(
+        self, names: Iterable[str], family: Literal["ipv4", "ipv6"], timeout_s: float = 2.0
+    ) -> dict[str, tuple[str, ...]]:
+        asked = list(names)
+        self.asked_names += asked
+        of_family = {
+            name: tuple(each for each in self._names.get(name, ()) if (":" in each) == (family == "ipv6"))
+            for name in asked
+        }
+        return {name: addresses for name, addresses in of_family.items() if name in self._names}
+
+    def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
+        self.connected += targets
+        return tuple(self._rtt_ms(address) for address, _ in targets)
+
+    def join(
+        self,
+        *,
+        routes: Iterable[Route] = (),
+        used: Iterable[Route] | None = None,
+        files: Mapping[str, str | bytes] | None = None,
+        names: Mapping[str, Iterable[str]] | None = None,
+        rtt_ms: Callable[[str], float | None] | None = None,
+    ) -> None:
+        """Go to another network; what is not said stays as it was.
+
+        Args:
+            used: the kernel's choice; by default the first of the default routes of each protocol.
+        """
+        self._routes = tuple(routes)
+        firsts = {one.family: one for one in reversed(self._routes)}
+        self._used = tuple(firsts.values()) if used is None else tuple(used)
+        self._files |= files or {}
+        if names is not None:
+            self._names = {name: tuple(addresses) for name, addresses in names.items()}
+        if rtt_ms is not None:
+            self._rtt_ms = rtt_ms
 
 
 def _without_owner(socket: Socket) -> Socket:

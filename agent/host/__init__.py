@@ -88,6 +88,21 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One way to other networks."""
+
+    interface: str
+    """Name of the interface it leaves by."""
+    family: Literal["ipv4", "ipv6"]
+    gateway: str = ""
+    """Address of the next router; empty where there is none, as on tunnels."""
+    metric: int = 0
+    """The smallest one of a table is used."""
+    table: int = 254
+    """Number of the routing table; 254 is the main one of Linux."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KernelEvent:
     """One message of the kernel that hardware came or went."""
 
@@ -207,4 +222,35 @@ class Host(Protocol):
 
     def logins(self) -> tuple[Login, ...]:
         """Logins from elsewhere that last."""
+        ...
+
+    def route_to(self, address: str) -> Route | None:
+        """The kernel's own answer by which way a packet to this address would leave; None where none leads there.
+
+        Nothing is sent.
+        """
+        ...
+
+    def default_routes(self) -> tuple[Route, ...]:
+        """Default routes of both internet protocols, out of every routing table, used or not."""
+        ...
+
+    def hardware_address(self, interface: str, address: str) -> bytes | None:
+        """The six bytes by which a neighbour on this interface is reached; None where they are not known. Nothing is
+        sent."""
+        ...
+
+    def name_servers(self) -> tuple[str, ...]:
+        """Addresses of the name servers; those that a stub on this machine asks, where it tells them."""
+        ...
+
+    def resolve(
+        self, names: Iterable[str], family: Literal["ipv4", "ipv6"], timeout_s: float = 2.0
+    ) -> dict[str, tuple[str, ...]]:
+        """Addresses of at most 64 names, asked for at once; those without an answer in time are left out."""
+        ...
+
+    def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
+        """Milliseconds that TCP connections to these addresses and ports take to open, at once, within a second; None
+        for those that did not open or were refused. They are closed without a byte being sent."""
         ...

@@ -7,4 +7,11 @@ from typing import Final
 SYSTEMD_DETECT_VIRT: Final = ("/usr/bin/systemd-detect-virt", "--vm")
 """Names the hypervisor from the processor's own answer, which no file shows."""
 
-ALLOWED: Final[frozenset[tuple[str, ...]]] = frozenset({SYSTEMD_DETECT_VIRT})
+NETWORK_MANAGER: Final = (
+    *("/usr/bin/busctl", "--system", "--auto-start=no", "--timeout=1", "get-property"),
+    *("org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager"),
+    *("Metered", "Connectivity"),
+)
+"""Whether NetworkManager takes the network for one that is paid by the byte, or for one behind a sign-in page."""
+
+ALLOWED: Final[frozenset[tuple[str, ...]]] = frozenset({SYSTEMD_DETECT_VIRT, NETWORK_MANAGER})

@@ -39,6 +39,7 @@ from agent.host import (
 from agent.uevents import unpack
 
 from .commands import ALLOWED
+from .linux_network import LinuxNetwork
 from .logins import read_logins
 from .proc import parse_stat, read_bytes, read_processes, read_sockets
 from .sock_diag import SockDiag
@@ -60,9 +61,11 @@ WANTED_BY: Final = (".wants", ".requires")
 BINDING: Final = ("/etc/machine-id", "/sys/class/dmi/id/product_uuid", "/sys/class/dmi/id/product_serial")
 ZONES: Final = "/zoneinfo/"
 FIRST_USER: Final = 1000
+SAME_PICTURE_S: Final = 0.5
+"""For how long one look at all processes serves: the probes of a cycle share it, which spares most of its cost."""
 
 
-class LinuxHost:
+class LinuxHost(LinuxNetwork):
     """The machine this agent runs on."""
 
     system: System = "linux"
@@ -74,6 +77,8 @@ class LinuxHost:
         """
         self._root = root.rstrip("/")
         self._events = tuple(events)
+        self._seen: tuple[Process, ...] = ()
+        self._seen_s = float("-inf")
 
     def now(self) -> datetime:
         return datetime.now(UTC)  # noqa: TID251 - the clock that everybody else is given
@@ -186,10 +191,14 @@ class LinuxHost:
         return tuple(Service(name=name, enabled=name in enabled) for name in sorted(present | enabled))
 
     def processes(self) -> tuple[Process, ...]:
-        try:
-            return tuple(read_processes(f"{self._root}/proc"))
-        except OSError as error:
-            raise HostDeniedError(f"/proc: {error.strerror}") from error
+        now_s = time.monotonic()
+        if now_s - self._seen_s > SAME_PICTURE_S:
+            try:
+                self._seen = tuple(read_processes(f"{self._root}/proc"))
+            except OSError as error:
+                raise HostDeniedError(f"/proc: {error.strerror}") from error
+            self._seen_s = now_s
+        return self._seen
 
     def process_started_at(self, pid: int) -> datetime | None:
         try:

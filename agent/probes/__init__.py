@@ -9,7 +9,17 @@ from typing import Final
 
 from agent.probe import Probe
 
-from . import clock, displays, platform, power, remote_sessions, remote_tools, usb_devices
+from . import (
+    clock,
+    displays,
+    landmark_rtt,
+    network_path,
+    platform,
+    power,
+    remote_sessions,
+    remote_tools,
+    usb_devices,
+)
 
 PROBES: Final[tuple[Probe, ...]] = (
     platform.PROBE,
@@ -19,4 +29,6 @@ PROBES: Final[tuple[Probe, ...]] = (
     remote_sessions.PROBE,
     usb_devices.PROBE,
     displays.PROBE,
+    network_path.PROBE,
+    landmark_rtt.PROBE,
 )

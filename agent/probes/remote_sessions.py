@@ -20,7 +20,7 @@ from datetime import timedelta
 from typing import Final
 
 from agent.host import Host, Socket, TcpInfo
-from agent.matching import Found, find_running
+from agent.matching import REMOTE_ACCESS, Found, find_running, of_role
 from agent.probe import Given, Probe, Unavailable, plain
 from agent.wire.settings import ToolEntry
 from agent.wire.signals import UNKNOWN_TUNNEL, RemoteLogin, RemoteSession, RemoteSessions, Tunnel
@@ -46,7 +46,7 @@ def collect(given: Given) -> RemoteSessions:
             "no catalogue of remote-access tools",
             "it comes with enrolment, and only the agent's own user may read it",
         )
-    running = find_running(given.catalogue, given.host)
+    running = find_running(of_role(given.catalogue, *REMOTE_ACCESS), given.host)
     hidden = sorted(one.tool.id for one in running if any(process.path is None for process in one.processes))
     if hidden:
         raise Unavailable("denied", f"may not see the connections of {', '.join(hidden)}", "run the agent as root")

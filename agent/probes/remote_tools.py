@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from agent.host import Socket
-from agent.matching import Found, find_tools
+from agent.matching import REMOTE_ACCESS, Found, find_tools, of_role
 from agent.probe import Given, Probe, Unavailable
 from agent.wire.signals import RemoteTool, RemoteTools
 
@@ -34,7 +34,7 @@ def collect(given: Given) -> RemoteTools:
             "no catalogue of remote-access tools",
             "it comes with enrolment, and only the agent's own user may read it",
         )
-    found = sorted(find_tools(given.catalogue, given.host), key=lambda one: one.tool.id)
+    found = sorted(find_tools(of_role(given.catalogue, *REMOTE_ACCESS), given.host), key=lambda one: one.tool.id)
     owners = [process.pid for one in found for process in one.processes]
     sockets = given.host.tcp_sockets(owners) if owners else ()
     return RemoteTools(

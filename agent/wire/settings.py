@@ -17,6 +17,7 @@ SETTINGS_PURPOSE: Final = "farhand settings 1"
 CATALOGUE_PURPOSE: Final = "farhand catalogue 1"
 
 System = Literal["linux", "macos", "windows"]
+Role = Literal["control", "login", "tunnel", "vpn"]
 
 
 class Landmark(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Kinds that this group does not measure."""
     landmarks: tuple[Landmark, ...] = ()
     """Known places to time connections to, at most 64; none: nothing is timed."""
-    landmarks_every_s: Annotated[float, msgspec.Meta(ge=60, le=86400)] = 1800.0
-    """Seconds between two rounds over all landmarks."""
+    landmarks_every_s: Annotated[float, msgspec.Meta(ge=60, le=86400)] = 1200.0
+    """Seconds between two rounds over all landmarks: by default 20 rounds in a working day of eight hours."""
     hash_keys: tuple[HashKey, ...] = ()
     """Keys in use, the newest first: one, or two during a change-over; none: identifiers of others are not sent."""
 
@@ -68,7 +69,7 @@ class ToolEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One remote-access tool."""
 
     id: str
-    role: Literal["control", "login", "tunnel", "vpn"] = "control"
+    role: Role = "control"
     """control: shows and moves the desktop · login: a shell from elsewhere · tunnel: carries other tools' sessions ·
     vpn: carries all of the laptop's traffic; reported with the network, never as a remote-access tool."""
     ports: tuple[Port, ...] = ()

@@ -1,0 +1,209 @@
+"""network: the machine's network interfaces, what each of them is, and by which of them it reaches the internet.
+
+Read out of /sys/class/net (Documentation/ABI/testing/sysfs-class-net of Linux) and the kernel's own choice of a route.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from agent.host import Host, Route
+from agent.wire.signals import InterfaceKind
+
+Access = Literal["ethernet", "wifi", "mobile", "other"]
+
+FOLDER: Final = "/sys/class/net"
+PUBLIC: Final = ("198.41.0.4", "2001:503:ba3e::2:30")
+"""a.root-servers.net: addresses of the open internet that no VPN treats as an exception. They are only asked about,
+nothing is sent to them."""
+MAX_INTERFACES: Final = 256
+MAX_DEPTH: Final = 4
+
+# linux/if_arp.h
+_ETHERNET: Final = 1
+_PPP: Final = 512
+_RAW_IP: Final = 519
+_LOOPBACK: Final = 772
+_NONE: Final = 65534
+_TUNNEL_TYPES: Final[Mapping[int, str]] = {
+    _PPP: "ppp",
+    768: "ipip",
+    769: "ip6tnl",
+    776: "sit",
+    778: "gre",
+    823: "ip6gre",
+    _NONE: "",  # no header of its own: tun, WireGuard, XFRM
+}
+_BY_TYPE_OF_DEVICE: Final[Mapping[str, InterfaceKind]] = {
+    "wlan": "wifi",
+    "wwan": "mobile",
+    "bluetooth": "bluetooth",
+    "bridge": "bridge",
+    "wireguard": "tunnel",
+    "ppp": "tunnel",
+}
+"""By DEVTYPE of the interface's uevent; any other one, such as vlan and bond, is virtual."""
+_PHONES: Final = ("ipheth", "rndis_host")
+"""Drivers of telephones that share their connection over USB."""
+_TAP: Final = 0x2
+_ADMINISTRATIVELY_UP: Final = 0x1
+STRONGSWAN_TABLE: Final = 220
+"""Where strongSwan puts the route of a tunnel without an interface of its own (charon.routing_table)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """One network interface."""
+
+    name: str
+    kind: InterfaceKind
+    up: bool
+    mtu: int
+    driver: str | None
+    below: tuple[str, ...] = ()
+    """Interfaces that carry it, such as the ports of a bridge."""
+    passing: bool = False
+    """An end of a container or a virtual machine: it comes and goes with it, under a name of chance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaysOut:
+    """How the machine reaches the internet."""
+
+    used: tuple[Route, ...]
+    """The kernel's choice, for IPv4 and IPv6, as far as there is one."""
+    default: tuple[Route, ...]
+    """All default routes, also those that are not used, by protocol and metric."""
+
+
+def read_interfaces(host: Host) -> dict[str, Interface]:
+    """All interfaces, by name, ascending."""
+    found = ((name, host.list_dir(f"{FOLDER}/{name}")) for name in host.list_dir(FOLDER)[:MAX_INTERFACES])
+    return {name: _interface(host, name, entries) for name, entries in found if "type" in entries}
+
+
+def ways_out(host: Host) -> WaysOut:
+    """Ask the kernel which way packets leave. A machine without a network has none."""
+    asked = (host.route_to(address) for address in PUBLIC)
+    order = sorted(
+        host.default_routes(), key=lambda route: (route.family, route.metric, route.interface, route.gateway)
+    )
+    return WaysOut(used=tuple(route for route in asked if route is not None), default=tuple(order))
+
+
+def through_tunnel(route: Route, interfaces: Mapping[str, Interface]) -> bool:
+    """True where packets on this route leave inside others."""
+    found = interfaces.get(route.interface)
+    return route.table == STRONGSWAN_TABLE or (found is not None and any(_lowest_are(found, interfaces, "tunnel")))
+
+
+def access_of(route: Route, ways: WaysOut, interfaces: Mapping[str, Interface]) -> Access:
+    """The kind of interface that packets on this route leave the machine by; below a tunnel, that of the best default
+    route which is none."""
+    if through_tunnel(route, interfaces):
+        outer = [one for one in ways.default if not through_tunnel(one, interfaces)]
+        if not outer:
+            return "other"
+        route = min(outer, key=lambda one: (one.family != route.family, one.metric))
+    found = interfaces.get(route.interface)
+    for kind in ("mobile", "wifi", "ethernet"):
+        if found is not None and any(_lowest_are(found, interfaces, kind)):
+            return kind
+    return "mobile" if found is not None and found.kind == "bluetooth" else "other"
+
+
+def is_address(host: str) -> bool:
+    """True for an address, false for a name."""
+    return ":" in host or host.replace(".", "").isdecimal()
+
+
+def is_public(address: str) -> bool:
+    """True for an address that leads to one place on the open internet (IANA's special-purpose registries)."""
+    if ":" in address:
+        first = int(address.partition(":")[0] or "0", 16)
+        return 0x2000 <= first < 0x4000 or first == 0x64  # 64:ff9b::/96 stands for IPv4 addresses
+    one, two = (_number(part) for part in (*address.split("."), "", "")[:2])
+    return not (
+        one in (0, 10, 127)
+        or one >= 224
+        or (one, two) in ((169, 254), (192, 0), (192, 168), (198, 18), (198, 19))
+        or (one == 172 and 16 <= two < 32)
+        or (one == 100 and 64 <= two < 128)
+    )
+
+
+def _lowest_are(one: Interface, interfaces: Mapping[str, Interface], kind: InterfaceKind) -> list[bool]:
+    """For the interface and each that carries it, whether it is of that kind."""
+    reached, level = [one], [one]
+    for _ in range(MAX_DEPTH):
+        level = [interfaces[name] for found in level for name in found.below if name in interfaces]
+        reached += level
+    return [found.kind == kind for found in reached]
+
+
+def _interface(host: Host, name: str, entries: tuple[str, ...]) -> Interface:
+    folder = f"{FOLDER}/{name}"
+
+    def text(entry: str) -> str:
+        return (host.read_text(f"{folder}/{entry}") or "").strip()
+
+    kind, driver = _kind(
+        hardware=_number(text("type")),
+        type_of_device=_value(text("uevent"), "DEVTYPE"),
+        driver=_value(text("device/uevent"), "DRIVER") if "device" in entries else None,
+        entries=entries,
+        tun_flags=_number(text("tun_flags")) if "tun_flags" in entries else None,
+    )
+    state = text("operstate")
+    own, other = _number(text("ifindex")), _number(text("iflink"))
+    below = tuple(entry.removeprefix("lower_") for entry in entries if entry.startswith("lower_"))
+    real = "device" in entries
+    return Interface(
+        name=name,
+        kind=kind,
+        # A tunnel has no carrier to speak of, and says "unknown".
+        up=state == "up" or (state == "unknown" and bool(_number(text("flags")) & _ADMINISTRATIVELY_UP)),
+        mtu=max(0, _number(text("mtu"))),
+        driver=driver,
+        below=below,
+        passing=not real and ("brport" in entries or (kind == "virtual" and not below and own != other)),
+    )
+
+
+def _kind(
+    *, hardware: int, type_of_device: str, driver: str | None, entries: tuple[str, ...], tun_flags: int | None
+) -> tuple[InterfaceKind, str | None]:
+    """What an interface is, and its driver or type of tunnel."""
+    if hardware == _LOOPBACK:
+        return "loopback", None
+    if "wireless" in entries or "phy80211" in entries:
+        return "wifi", driver
+    if type_of_device:
+        kind = _BY_TYPE_OF_DEVICE.get(type_of_device, "virtual")
+        return kind, driver or (None if kind in ("wifi", "mobile", "bluetooth") else type_of_device)
+    if "bridge" in entries:
+        return "bridge", "bridge"
+    if tun_flags is not None:
+        return "tunnel", "tap" if tun_flags & _TAP else "tun"
+    if hardware == _RAW_IP or driver in _PHONES:
+        return "mobile", driver
+    if hardware in _TUNNEL_TYPES and driver is None:
+        return "tunnel", _TUNNEL_TYPES[hardware] or None
+    if hardware == _ETHERNET:
+        return ("ethernet", driver) if "device" in entries else ("virtual", None)
+    return "other", driver
+
+
+def _value(uevent: str, name: str) -> str:
+    """One line of a uevent file; empty where it has none of that name."""
+    return next((line.partition("=")[2] for line in uevent.splitlines() if line.startswith(f"{name}=")), "")
+
+
+def _number(text: str) -> int:
+    """A number in decimal or 0x; 0 where it is none."""
+    try:
+        return int(text, 0)
+    except ValueError:
+        return 0
