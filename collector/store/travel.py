@@ -87,14 +87,13 @@ def add(
 
 
 def remove(connection: Connection, travel_id: str, now_ms: int) -> Travel | None:
-    """End an approval now. Returns it; None when there is none of that id that holds."""
+    """End an approval now, unless it has ended. Returns it; None when there is none of that id."""
     table = schema.travel
     own = table.c.travel_id == travel_id
-    row = connection.execute(select(table).where(own, table.c.removed_ms.is_(None), table.c.until_ms > now_ms)).first()
-    if row is None:
-        return None
-    connection.execute(update(table).where(own).values(removed_ms=now_ms))
-    return _travel(row)
+    holds = own & table.c.removed_ms.is_(None) & (table.c.until_ms > now_ms)
+    connection.execute(update(table).where(holds).values(removed_ms=now_ms))
+    row = connection.execute(select(table).where(own)).first()
+    return None if row is None else _travel(row)
 
 
 def listing(

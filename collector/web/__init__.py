@@ -7,18 +7,25 @@ from starlette.routing import Route
 
 from collector.config import Config
 
-from . import console, health, pages, soc, tokens, triage
+from . import console, console_roster, health, pages, roster, soc, tokens, travel, triage
 from .faults import exception_handlers
 from .gate import Entry, routes
 from .headers import SecurityHeaders
 from .sign_in import SignIn
 
-API: tuple[Entry, ...] = (*soc.ENTRIES, *triage.ENTRIES, *tokens.ENTRIES, *health.ENTRIES)
+API: tuple[Entry, ...] = (
+    *soc.ENTRIES,
+    *triage.ENTRIES,
+    *tokens.ENTRIES,
+    *roster.ENTRIES,
+    *travel.ENTRIES,
+    *health.ENTRIES,
+)
 
 
 def console_entries() -> tuple[Entry, ...]:
     """The pages. Each call makes a sign-in with its own memory of who tried how often."""
-    return (*console.ENTRIES, *pages.ENTRIES, *SignIn().entries())
+    return (*console.ENTRIES, *console_roster.ENTRIES, *pages.ENTRIES, *SignIn().entries())
 
 
 def api_routes() -> list[Route]:

@@ -20,13 +20,15 @@ import msgspec
 from starlette.applications import Starlette
 
 from agent.wire.signals import Platform, RemoteSessions, RemoteTool, RemoteTools
-from collector import knowledge
+from collector import importing, knowledge
 from collector.app import create_app
 from collector.config import Config
 from collector.knowledge import Knowledge
+from collector.roster.table import HEADER
 from collector.store import alerts, assessments, enrolment, users
 from collector.store.alerts import Alert
 from collector.store.database import migrate, open_engine
+from collector.store.roster import Version
 from collector.store.store import Store
 from collector.store.users import Role, User
 from tests.laptop import PLATFORM, Laptop, Request, session, sessions, tools
@@ -156,6 +158,12 @@ class World:
                     return
             time.sleep(0.005)
         raise AssertionError("the judge did not finish in 10 s")
+
+    def roster(self, *lines: str) -> Version:
+        """A roster that holds, of these lines below the usual header."""
+        made = importing.read("\n".join((HEADER, *lines)).encode())
+        staged = importing.stage(self.store, made, "hr.csv", "ada", lambda: self.now_ms)
+        return importing.activate(self.store, staged.version, "ada", lambda: self.now_ms)
 
     def alert_of(self, laptop: Laptop) -> Alert:
         """The newest alert about a laptop."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from collector.store import enrolment, users
+from collector.judgement.view import Trip
+from collector.store import enrolment, travel, users
 from collector.web import API, console_entries
 from collector.web.agents import ENROL_PATH, REPORTS_PATH, SETTINGS_PATH
 from collector.web.auth import ROLE_SCOPES, SCOPES
@@ -19,6 +21,8 @@ from tests.collector.worlds import OWN_PAGE, World
 
 ENTRIES = {f"{entry.method} {entry.path}": entry for entry in (*API, *console_entries())}
 OF_AGENTS = {REPORTS_PATH, ENROL_PATH, SETTINGS_PATH}
+ROSTER = "person,serial,country\nana,PF3ABCDE,DE\n"
+TRIP = {"person": "ana", "first_day": "2026-12-01", "last_day": "2026-12-14", "owner": "ada", "reason": "fair"}
 BODIES: dict[str, dict[str, Any]] = {
     "PATCH /api/v1/alerts/{alert_id}": {"json": {"status": "acknowledged"}},
     "POST /api/v1/alerts/{alert_id}/comments": {"json": {"text": "seen"}},
@@ -27,6 +31,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /alerts/{alert_id}/close": {"data": {"disposition": "benign", "version": "1"}},
     "POST /alerts/{alert_id}/comments": {"data": {"text": "seen"}},
     "POST /devices/{device_id}/retire": {"data": {"sure": "yes"}},
+    "POST /api/v1/roster": {"content": ROSTER, "headers": {"Content-Type": "text/csv"}},
+    "POST /api/v1/travel": {"json": TRIP | {"countries": ["GB"]}},
+    "POST /roster": {"files": {"file": ("hr.csv", ROSTER, "text/csv")}},
+    "POST /roster/travel": {"data": TRIP | {"countries": "GB"}},
 }
 
 
@@ -84,15 +92,26 @@ class Cast:
             "name": "farhand.css",
             "token_id": world.write(_enrolment_token),
             "credential_id": world.write(_api_token),
+            "version": str(world.roster("ana,PF3ABCDE,US,,,").version),
+            "travel_id": world.write(_trip),
         }
+        world.roster("ana,PF3ABCDE,GB,,,")
         self.world = world
 
     def ask(self, name: str, entry: Entry, client: TestClient, headers: dict[str, str]) -> int:
         path = re.sub(r"\{(\w+)(:path)?\}", lambda found: str(self.values[found[1]]), entry.path)
-        answer = client.request(entry.method, path, headers=headers, **self.bodies.get(name, {}))
+        more = dict(self.bodies.get(name, {}))
+        answer = client.request(entry.method, path, headers=headers | more.pop("headers", {}), **more)
         if answer.headers.get("location", "").startswith("/sign-in?"):
             return 401  # pages send people to the sign-in instead
         return answer.status_code
+
+
+def _trip(connection: Any) -> str:
+    day, moment = date(2026, 12, 1), datetime(2026, 12, 2, tzinfo=UTC)
+    trip = Trip(countries=("GB",), from_at=moment, until_at=moment)
+    said = {"owner": "ada", "reason": "fair", "actor": "ada", "now_ms": 0}
+    return travel.add(connection, "ana", trip, (day, day), **said).travel_id
 
 
 def _enrolment_token(connection: Any) -> str:
