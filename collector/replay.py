@@ -20,13 +20,14 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from agent.wire.report import decode_report
-from agent.wire.signals import RemoteSessions
+from agent.wire.signals import Displays, RemoteSessions, UsbDevices
 from agent.wire.signing import SENDING_HEADER
 
+from .attachments import fold
 from .instants import from_ms, maybe_from_ms, to_ms
 from .judgement.assess import Context, assess, context_digest
 from .judgement.findings import Assessment
-from .judgement.view import Band, DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
+from .judgement.view import Attachment, Band, DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
 from .knowledge import Knowledge
 from .projection import (
     SESSION_MEMORY,
@@ -40,6 +41,7 @@ from .projection import (
     unreadable,
 )
 from .store import alerts, assessments, claims, schema
+from .store import attachments as plugged
 from .store.database import StoreError
 from .store.views import AWAKE_DAYS, INCIDENT_DAYS, newest_by_kind, past_findings
 from .streams import Heard, Stream, advance
@@ -132,6 +134,7 @@ class _State:
     newest: dict[str, Newest]
     streams: dict[int, Stream] = field(default_factory=dict)
     sessions: dict[bytes, SessionTrack] = field(default_factory=dict)
+    attachments: dict[bytes, Attachment] = field(default_factory=dict)
     past: tuple[PastFinding, ...] = ()
     band: Band = "none"
     skew_s: float | None = None
@@ -179,6 +182,9 @@ class _Past:
     def _judgements(self, context: Context) -> Iterator[Assessment]:
         """All of them, at the moments at which something came and at those that fell due in between."""
         state = _State(newest=self._known_before())
+        for each in state.newest.values():
+            if isinstance(each.signal, UsbDevices | Displays):
+                state.attachments |= fold({}, each.signal, each.measured_at, 0.0)
         followed = {row.row_id for row in _followed(self._reports)}
         events: list[tuple[int, Any]] = [(row.received_ms, row) for row in self._reports]
         events += [(row.to_ms, None) for row in self._silences]
@@ -213,6 +219,7 @@ class _Past:
             group=self._device.group_name,
             newest=dict(state.newest),
             sessions=remembered,
+            attachments=plugged.of_view(state.attachments.values(), state.newest, at),
             roster=self._roster.at(to_ms(at)),
             integrity=self._integrity(state, at),
             presence=self._presence(state, at),
@@ -274,3 +281,5 @@ def _fold(state: _State, row: Any) -> None:
         signal = read(measurement)
         if isinstance(signal, RemoteSessions):
             state.sessions |= track_sessions(state.sessions, signal, at)
+        elif isinstance(signal, UsbDevices | Displays):
+            state.attachments |= fold(state.attachments, signal, at, state.skew_s)

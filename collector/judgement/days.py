@@ -74,6 +74,11 @@ class Week:
     """Days on which something on the way answered for the landmarks."""
 
 
+def is_enough(times: LandmarkTimes) -> bool:
+    """True when connections were many enough, and spread over the day, to say that something takes long."""
+    return times.samples >= ENOUGH_SAMPLES and times.hours >= ENOUGH_HOURS
+
+
 def week(given: Given) -> Week | None:
     """The last 7 days; None where no figures came."""
     since = (given.as_of - WINDOW).date().isoformat()
@@ -107,7 +112,7 @@ def _day(given: Given, day: LandmarkDay, areas: dict[HomePlace, Area]) -> Day | 
     steady = {
         name: ms
         for name, ms in rtts.items()
-        if timed[name].samples >= ENOUGH_SAMPLES and timed[name].hours >= ENOUGH_HOURS
+        if is_enough(timed[name])
     }
     usual_ms = OTHER_ACCESS_MS if _by_mobile_network(given, day.day) else ACCESS_MS.get(day.access, OTHER_ACCESS_MS)
     home, countries = claim_on(given, day.day)

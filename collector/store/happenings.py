@@ -229,6 +229,8 @@ def _named(row: Any) -> str:
         display = _read(row.body, Display)
         names = (display.vendor, display.name) if display else ()
         return f"monitor {quoted(' '.join(filter(None, names))) or 'without a name'}"
+    if row.kind == "brief":
+        return "a USB device that was gone before it was read"
     usb = _read(row.body, UsbDevice)
     if usb is None:
         return "USB device"

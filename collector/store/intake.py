@@ -14,13 +14,13 @@ import msgspec
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import Connection
 
-from agent.wire.signals import KINDS, RemoteSessions
+from agent.wire.signals import KINDS, Displays, RemoteSessions, UsbDevices
 from collector.instants import from_ms, to_ms
 from collector.judgement.view import SessionTrack
-from collector.projection import MOST_SESSIONS, measured_at, read, session_key, track_sessions, unreadable
+from collector.projection import MOST_SESSIONS, measured_at, read, session_key, skew_s, track_sessions, unreadable
 from collector.streams import MOST_KINDS, Advance, Incident, IncidentKind, Stream, advance
 
-from . import schema
+from . import attachments, schema
 from .risk_log import RENEW_MS
 from .rows import Arrival, Batch, heard_row, incident_row, report_row, run_row, stream_of, stream_row, write
 
@@ -57,6 +57,7 @@ class Intake:
         batch = Batch()
         verdicts = [self._take_one(connection, batch, arrival, restored_ms) for arrival in arrivals]
         write(connection, batch)
+        attachments.write(connection, batch)
         _forget_old_tracks(connection, {device_id for device_id, _ in batch.sessions})
         return verdicts
 
@@ -229,6 +230,9 @@ def _gather_measurements(
                     "last_ms": to_ms(track.last_seen),
                     "track": msgspec.json.encode(track),
                 }
+        elif isinstance(signal, UsbDevices | Displays):
+            skew = skew_s(arrival.sent, from_ms(received_ms))
+            attachments.gather(connection, batch, device_id, signal, to_ms(at), skew)
     for name, kinds in problems.items():
         batch.incidents.append(incident_row(device_id, Incident(name, len(kinds), kinds[0]), received_ms))
 

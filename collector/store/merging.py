@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Table, delete, select, update
 from sqlalchemy.engine import Connection
 
-from . import alerts, assessments, risk_log, schema
+from . import alerts, assessments, attachments, risk_log, schema
 from .database import upsert
 from .enrolment import last_generation
 
@@ -48,6 +48,7 @@ def merge(connection: Connection, device_id: str, into: str, actor: str, now_ms:
         connection.execute(update(table).where(table.c.device_id == device_id).values(device_id=into))
     _move_newest(connection, schema.signals, "kind", "received_ms", device_id, into)
     _move_newest(connection, schema.sessions, "session_key", "last_ms", device_id, into)
+    attachments.move(connection, device_id, into)
     alerts.move(connection, device_id, into, actor, now_ms)
     risk_log.close(connection, device_id, "merged", now_ms, into)
     connection.execute(delete(schema.assessments).where(schema.assessments.c.device_id == device_id))

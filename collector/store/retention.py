@@ -19,9 +19,9 @@ BY_TIME: Final = (
     schema.sessions.c.last_ms,
     schema.egresses.c.last_ms,
     schema.landmark_days.c.last_ms,
-    schema.attachments.c.last_ms,
+    schema.attachments.c.removed_ms,
 )
-"""Rows about a device, by the column that says how old they are."""
+"""Rows about a device, by the column that says how old they are. What is still plugged in never grows old."""
 
 
 def forget(connection: Connection, before_ms: int, at_once: int = AT_ONCE) -> int:
@@ -38,7 +38,7 @@ def forget(connection: Connection, before_ms: int, at_once: int = AT_ONCE) -> in
     statements.append(_some(runs.c.last_ms, before_ms, runs.c.stream_id.not_in(held_streams), at_once))
     statements.append(delete(schema.credentials).where(schema.credentials.c.expires_ms < before_ms))
     retired = select(devices.c.device_id).where(devices.c.retired_ms < before_ms, devices.c.device_id.not_in(held))
-    newest = (schema.signals, schema.assessments)
+    newest = (schema.signals, schema.attachments, schema.assessments)
     statements += [delete(table).where(table.c.device_id.in_(retired)) for table in newest]
     return forgotten + sum(connection.execute(statement).rowcount for statement in statements)
 

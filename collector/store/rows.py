@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import bindparam, insert, update
 from sqlalchemy.engine import Connection, Row
 
+from collector.judgement.view import Attachment
 from collector.projection import Sent
 from collector.streams import ClosedRun, Heard, Incident, Stream
 
@@ -40,6 +41,7 @@ class Batch:
     silences: list[dict[str, Any]] = field(default_factory=list)
     signals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     sessions: dict[tuple[str, bytes], dict[str, Any]] = field(default_factory=dict)
+    attachments: dict[tuple[str, bytes], Attachment] = field(default_factory=dict)
     streams: dict[int, Stream] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
     heard: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -27,7 +27,7 @@ from collector.judgement.view import (
 )
 from collector.projection import SESSION_MEMORY, integrity, newest_of
 
-from . import claims, schema
+from . import attachments, claims, schema
 
 DAY_MS: Final = 86_400_000
 INCIDENT_DAYS: Final = 30
@@ -104,6 +104,8 @@ class _Rows:
             .where(days.c.device_id.in_(wanted), days.c.last_ms >= now_ms - LANDMARK_DAYS * DAY_MS)
             .order_by(days.c.day, days.c.through)
         )
+        plugged = schema.attachments
+        self.attachments = grouped(select(plugged).where(plugged.c.device_id.in_(wanted), attachments.since(now_ms)))
         self.learnt = grouped(select(learnt.c.device_id, learnt.c.place).where(learnt.c.device_id.in_(wanted)))
         self.roster = claims.of_devices(connection, wanted, now_ms)
         self.assessments = grouped(
@@ -116,11 +118,13 @@ class _Rows:
 def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> DeviceView:
     device_id = device.device_id
     before = [_assessment.decode(row.body) for row in rows.assessments[device_id]]
+    newest = newest_by_kind(rows.signals[device_id])
     return DeviceView(
         device_id=device_id,
         group=device.group_name,
-        newest=newest_by_kind(rows.signals[device_id]),
+        newest=newest,
         sessions=tuple(_track.decode(row.track) for row in rows.sessions[device_id]),
+        attachments=attachments.judged(rows.attachments[device_id], newest),
         egresses=tuple(_egress(row) for row in rows.egresses[device_id]),
         landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.landmark_days[device_id]),
         roster=rows.roster.get(device_id),

@@ -140,13 +140,13 @@ attachments = Table(
     metadata,
     Column("device_id", Text, primary_key=True),
     Column("attachment_key", LargeBinary, primary_key=True, comment="16 bytes of SHA-256 of what names it"),
-    Column("kind", Text, nullable=False, comment="usb or display"),
+    Column("kind", Text, nullable=False, comment="usb, display, or brief: gone before it was read"),
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False),
     Column("removed_ms", BigInteger, comment="when a newer measurement no longer had it"),
-    Column("body", LargeBinary, nullable=False, comment="JSON of the wire's UsbDevice or Display"),
+    Column("body", LargeBinary, nullable=False, comment="JSON of the wire's UsbDevice, Display or HardwareEvent"),
     Index("attachments_by_key", "attachment_key"),
-    Index("attachments_by_time", "last_ms"),
+    Index("attachments_by_time", "removed_ms"),
     comment="What was plugged into each device, and when: also what has been unplugged since.",
 )
 

@@ -17,17 +17,19 @@ def upgrade() -> None:
         "attachments",
         sa.Column("device_id", sa.Text(), nullable=False),
         sa.Column("attachment_key", sa.LargeBinary(), nullable=False, comment="16 bytes of SHA-256 of what names it"),
-        sa.Column("kind", sa.Text(), nullable=False, comment="usb or display"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="usb, display, or brief: gone before it was read"),
         sa.Column("first_ms", sa.BigInteger(), nullable=False),
         sa.Column("last_ms", sa.BigInteger(), nullable=False),
         sa.Column("removed_ms", sa.BigInteger(), nullable=True, comment="when a newer measurement no longer had it"),
-        sa.Column("body", sa.LargeBinary(), nullable=False, comment="JSON of the wire's UsbDevice or Display"),
+        sa.Column(
+            "body", sa.LargeBinary(), nullable=False, comment="JSON of the wire's UsbDevice, Display or HardwareEvent"
+        ),
         sa.PrimaryKeyConstraint("device_id", "attachment_key"),
         comment="What was plugged into each device, and when: also what has been unplugged since.",
     )
     with op.batch_alter_table("attachments", schema=None) as batch_op:
         batch_op.create_index("attachments_by_key", ["attachment_key"], unique=False)
-        batch_op.create_index("attachments_by_time", ["last_ms"], unique=False)
+        batch_op.create_index("attachments_by_time", ["removed_ms"], unique=False)
 
     op.create_table(
         "egresses",
