@@ -115,7 +115,8 @@ def radius_km(text: str) -> float:
     try:
         found = float(text) if text else RADIUS_KM
     except ValueError:
-        raise Wrong("not a number", f"write kilometres, {LEAST_KM} to {MOST_KM}, such as 80") from None
+        advice = f"write kilometres, {LEAST_KM} to {MOST_KM}, such as 80; put a place with a comma in it in quotes"
+        raise Wrong("not a number", advice) from None
     if not LEAST_KM <= found <= MOST_KM:
         raise Wrong("out of range", f"write kilometres, {LEAST_KM} to {MOST_KM}, such as 80")
     return found

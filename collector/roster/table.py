@@ -162,7 +162,8 @@ def _open_quote(text: str, delimiter: str) -> int:
 def _named(number: int, cells: list[str], header: _Header, mistakes: Mistakes) -> dict[str, str]:
     beyond = [cell for cell in cells[len(header.columns) :] if cell]
     if beyond:
-        advice = f'put a cell that holds "{header.delimiter}" in quotes, such as "Richmond, VA"'
+        sign = {",": "a comma", ";": "a semicolon"}.get(header.delimiter, "a tab")
+        advice = f'put a cell that holds {sign} in quotes, such as "Richmond, VA"'
         mistakes.add(
             number, LINE, beyond[0], f"the line has {len(cells)} cells, the header {len(header.columns)}", advice
         )
