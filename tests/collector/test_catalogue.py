@@ -14,6 +14,7 @@ import yaml
 from agent.wire.settings import Catalogue
 from collector import catalogue
 from collector.catalogue import SHIPPED, SYSTEMS
+from collector.knowledge import tool_infos
 from collector.strict import MistakesError
 
 DOCS = Path(__file__).parents[2] / "docs" / "catalogue.md"
@@ -110,6 +111,16 @@ def test_laptops_get_what_they_match_by_and_nothing_else() -> None:
 
 def test_what_reaches_every_laptop_stays_small() -> None:
     assert len(msgspec.json.encode(catalogue.for_wire(catalogue.load(), version=1))) < 24_000
+
+
+def test_a_vpn_client_is_known_by_its_processes_and_controls_nothing() -> None:
+    entries = catalogue.load()
+    clients = {entry.id: entry for entry in entries if entry.role == "vpn"}
+    assert {"astrill", "openvpn", "wireguard", "mullvad", "cisco-secure-client", "zscaler"} <= clients.keys()
+    assert "tailscale" not in clients, "it brings sessions of other tools to the laptop, and stays a tunnel"
+    for name, entry in clients.items():
+        assert processes(entry), name
+        assert not tool_infos(entries)[name].controls, name
 
 
 def test_nine_products_of_one_maker_count_as_one() -> None:

@@ -12,6 +12,13 @@ CATALOGUE = Catalogue(
             needs_second_artefact=True,
             linux=Artefacts(processes=("agent",), services=("helpdesk.service",), paths=("/opt/helpdesk/",)),
         ),
+        ToolEntry(
+            id="mullvad",
+            role="vpn",
+            linux=Artefacts(
+                processes=("mullvad-daemon",), services=("mullvad-daemon.service",), paths=("/opt/Mullvad VPN/",)
+            ),
+        ),
         ToolEntry(id="openssh", role="tunnel", linux=Artefacts(processes=("ssh", "autossh"))),
         ToolEntry(
             id="openssh-server",

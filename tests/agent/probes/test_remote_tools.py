@@ -123,3 +123,13 @@ def test_many_ports_are_cut_to_sixteen() -> None:
     )
     (tool,) = tools_of(host)
     assert tool.listening == tuple(range(5901, 5917))
+
+
+def test_a_vpn_client_is_no_remote_access_tool_however_much_of_it_is_there() -> None:
+    host = FakeHost(
+        files={"/opt/Mullvad VPN/mullvad-vpn": ""},
+        processes=[program(10, "/usr/bin/mullvad-daemon")],
+        services=[Service(name="mullvad-daemon.service", enabled=True)],
+        sockets=[listening(5900, 10)],
+    )
+    assert tools_of(host) == ()
