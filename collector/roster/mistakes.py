@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Final
 
 import msgspec
@@ -13,8 +12,6 @@ SHOWN: Final = 60
 """Characters of a value that a mistake quotes."""
 FILE: Final = "(file)"
 LINE: Final = "(line)"
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories of signs that do something other than to be seen."""
 
 
 class Mistake(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,5 +64,5 @@ class Mistakes:
 
 def shown(value: str, limit: int = SHOWN) -> str:
     """A value as a message can quote it: bounded, in one line, with nothing in it that acts."""
-    written = (f"U+{ord(sign):04X}" if unicodedata.category(sign) in _HIDDEN else sign for sign in value[:limit])
+    written = (sign if sign.isprintable() else f"U+{ord(sign):04X}" for sign in value[:limit])
     return "".join(written) + ("…" if len(value) > limit else "")

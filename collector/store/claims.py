@@ -66,6 +66,7 @@ def _matched(device_ids: Collection[str]) -> Select[Any]:
     devices, entries = schema.devices, schema.roster_entries
     return (
         select(devices.c.device_id, entries)
+        .select_from(devices)
         .join(entries, and_(entries.c.serial == normal_serial(), entries.c.version == _active()))
         .where(devices.c.device_id.in_(device_ids), devices.c.serial != "")
     )
