@@ -17,13 +17,13 @@ def places(expected: Expected, path: Path, clock: Clock, session: Session) -> tu
 
 def _claim(expected: Expected) -> Place:
     if not expected.countries:
-        sentence = "Nothing says where this laptop should be: no line of a roster, and the policy no home_countries."
+        sentence = "Nothing says where this laptop should be: no roster names it, the policy no home_countries."
         return Place(place="claim", known=False, sentence=sentence)
     where = f"in {show(expected.countries - (expected.abroad or frozenset()) or expected.countries)}"
     if expected.place is not None:
         where = f"within {show(expected.within_km)} km of {show(expected.place)}"
     sentence = f"Expected {where}, {_who_says(expected)}"
-    if expected.abroad:
+    if expected.travelling:
         sentence += f"; travelling to {show(expected.abroad)} until {show(expected.abroad_until)}"
     return Place(place="claim", known=True, sentence=f"{sentence}.")
 

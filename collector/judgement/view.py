@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -103,6 +103,8 @@ class Presence(msgspec.Struct, frozen=True, kw_only=True):
     """Longest stretch in the last 7 days in which the laptop provably ran, awake, without making a report."""
 
 
+OVERRIDE: Final = "override"
+"""Name under which an override's country stands among the claims."""
 NetworkClass = Literal[
     "access", "mobile", "satellite", "hosting", "vpn", "tor", "relay", "gateway", "anycast", "private", "unknown"
 ]
@@ -117,7 +119,7 @@ class Located(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     country: str | None = None
     """Country on which the sources agree, or that an override names; None where they differ or know nothing."""
     claims: dict[str, str] = {}
-    """Country by source, such as {"geo-whois-asn": "US", "dbip": "US"}."""
+    """Country by source, such as {"geo-whois-asn": "US", "dbip": "US"}; an override is one of them."""
     region: str | None = None
     """State or province, where a source names one."""
     point: Point | None = None
@@ -132,6 +134,8 @@ class Located(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why an override or a watched range applies, with its source."""
     watched: bool = False
     """An override asks to look at whoever uses this range."""
+    cable: bool = False
+    """Lines to homes by cable, of which place data knows the region well."""
     version: str = ""
     """Versions of the place data, such as "baseline 2026-06-17"."""
 
@@ -142,6 +146,8 @@ class EgressTrack(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     first_seen: datetime
     last_seen: datetime
+    days: int = 1
+    """Days (UTC) on which it was seen: the lowest bit is the day of `last_seen`, the next one the day before it."""
     located: Located
 
 

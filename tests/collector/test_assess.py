@@ -191,7 +191,7 @@ def test_a_near_or_unmeasured_hand_has_no_bound() -> None:
 def test_nothing_claimed_and_nothing_measured_is_said() -> None:
     places = assess(view(newest={}), context(policy=Policy())).places
     assert [place.sentence for place in places] == [
-        "Nothing says where this laptop should be: the policy names no home_countries.",
+        "Nothing says where this laptop should be: no roster names it, the policy no home_countries.",
         "Its clock has not been read.",
         "Its control sessions have not been seen.",
     ]
