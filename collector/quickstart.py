@@ -46,24 +46,37 @@ class QuickstartError(Exception):
 class Site:
     """A folder with a collector's and an agent's configuration and data."""
 
-    def __init__(self, folder: Path, port: int, interval_s: float, public_port: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        interval_s: float,
+        public_port: int | None = None,
+        trusted_proxies: Sequence[str] = (),
+        *,
+        landmarks: bool = False,
+        probes_off: Sequence[str] = (),
+    ) -> None:
         """
         Args:
             public_port: where laptops reach the collector, if something stands before it; None: at `port`.
+            trusted_proxies: whose forwarded addresses the collector believes.
+            landmarks: use the shipped landmarks, as the policy says; False: nothing leaves this machine.
+            probes_off: kinds that this machine's agent does not measure.
         """
         self.folder = folder.absolute()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.url = f"http://{HOST}:{public_port or port}"
         self.collector_yaml = self.folder / "collector.yaml"
         self.agent_yaml = self.folder / "agent.yaml"
-        self._write_once(
-            "policy.yaml", SHIPPED_POLICY.read_text().replace("interval_s: 300", f"interval_s: {interval_s:g}")
-        )
+        policy = SHIPPED_POLICY.read_text().replace("interval_s: 300", f"interval_s: {interval_s:g}")
+        self._write_once("policy.yaml", policy if landmarks else policy.replace("shipped: true", "shipped: false"))
         self._write(
             self.collector_yaml,
             {
                 "listen": {"host": HOST, "port": port},
                 "public_urls": [self.url],
+                "trusted_proxies": list(trusted_proxies),
                 "data_dir": str(self.folder),
                 "policy": str(self.folder / "policy.yaml"),
                 "log_level": "warning",
@@ -75,6 +88,7 @@ class Site:
                 "state_dir": str(self.folder / "agent"),
                 "run_dir": str(self.folder / "agent-run"),
                 "collector": {"url": self.url},
+                "probes_off": list(probes_off),
             },
         )
         (self.folder / "agent-run").mkdir(mode=0o700, exist_ok=True)
@@ -200,14 +214,17 @@ def enrol(site: Site, token: str) -> None:
         raise QuickstartError(done.stderr.decode(errors="replace").strip())
 
 
-def run(folder: Path, port: int) -> None:
+def run(folder: Path, port: int, *, landmarks: bool) -> None:
     """Collector and agent until Ctrl-C.
+
+    Args:
+        landmarks: let the agent time connections to the shipped landmarks.
 
     Raises:
         QuickstartError: one of them did not start, or ended by itself.
     """
     require_free(port)
-    site = Site(folder, port, interval_s=30)
+    site = Site(folder, port, interval_s=30, landmarks=landmarks)
     token, link = site.prepare()
     with program(site.collector("serve"), site.folder / "collector.log") as process:
         site.wait(process)
@@ -245,7 +262,8 @@ def smoke(folder: Path) -> bytes:
     raise QuickstartError(f"no assessment within {START_S:.0f} s; see {site.folder / 'collector.log'}")
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
+def interrupt(_number: int, _frame: FrameType | None) -> None:
+    """What a signal does that asks to stop."""
     raise KeyboardInterrupt
 
 
@@ -255,15 +273,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--smoke", action="store_true", help="one report, its assessment as JSON, and out")
     options.add_argument("--folder", type=Path, default=Path("var"))
     options.add_argument("--port", type=int, default=PORT)
+    options.add_argument(
+        "--no-landmarks", action="store_true", help="no connection leaves this machine; --smoke never makes one"
+    )
     chosen = options.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # Ctrl-C, kill, and the end of the terminal
-        signal.signal(number, _interrupt)
+        signal.signal(number, interrupt)
     os.umask(0o077)
     try:
         if chosen.smoke:
             sys.stdout.write(smoke(chosen.folder / "smoke").decode() + "\n")
         else:
-            run(chosen.folder, chosen.port)
+            run(chosen.folder, chosen.port, landmarks=not chosen.no_landmarks)
     except QuickstartError as error:
         sys.stderr.write(f"quickstart: {error}\n")
         return 1

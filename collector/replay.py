@@ -20,14 +20,25 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from agent.wire.report import decode_report
-from agent.wire.signals import Displays, RemoteSessions, UsbDevices
+from agent.wire.signals import Displays, LandmarkRtt, RemoteSessions, UsbDevices
 from agent.wire.signing import SENDING_HEADER
 
+from . import landmark_days
 from .attachments import fold
 from .instants import from_ms, maybe_from_ms, to_ms
 from .judgement.assess import Context, assess, context_digest
 from .judgement.findings import Assessment
-from .judgement.view import Attachment, Band, DeviceView, Integrity, Newest, PastFinding, Presence, SessionTrack
+from .judgement.view import (
+    Attachment,
+    Band,
+    DeviceView,
+    Integrity,
+    LandmarkDay,
+    Newest,
+    PastFinding,
+    Presence,
+    SessionTrack,
+)
 from .knowledge import Knowledge
 from .projection import (
     SESSION_MEMORY,
@@ -43,7 +54,7 @@ from .projection import (
 from .store import alerts, assessments, claims, schema
 from .store import attachments as plugged
 from .store.database import StoreError
-from .store.views import AWAKE_DAYS, INCIDENT_DAYS, newest_by_kind, past_findings
+from .store.views import AWAKE_DAYS, INCIDENT_DAYS, LANDMARK_DAYS, newest_by_kind, past_findings
 from .streams import Heard, Stream, advance
 
 MOST_DUE = 1000
@@ -135,6 +146,8 @@ class _State:
     streams: dict[int, Stream] = field(default_factory=dict)
     sessions: dict[bytes, SessionTrack] = field(default_factory=dict)
     attachments: dict[bytes, Attachment] = field(default_factory=dict)
+    landmark_days: dict[tuple[str, str], tuple[datetime, LandmarkDay]] = field(default_factory=dict)
+    """With the moment of the newest figures, by day and way."""
     past: tuple[PastFinding, ...] = ()
     band: Band = "none"
     skew_s: float | None = None
@@ -220,6 +233,11 @@ class _Past:
             newest=dict(state.newest),
             sessions=remembered,
             attachments=plugged.of_view(state.attachments.values(), state.newest, at),
+            landmark_days=tuple(
+                day
+                for _, (moment, day) in sorted(state.landmark_days.items())
+                if at - moment <= timedelta(days=LANDMARK_DAYS)
+            ),
             roster=self._roster.at(to_ms(at)),
             integrity=self._integrity(state, at),
             presence=self._presence(state, at),
@@ -283,3 +301,5 @@ def _fold(state: _State, row: Any) -> None:
             state.sessions |= track_sessions(state.sessions, signal, at)
         elif isinstance(signal, UsbDevices | Displays):
             state.attachments |= fold(state.attachments, signal, at, state.skew_s)
+        elif isinstance(signal, LandmarkRtt) and not landmark_days.problem(signal, at):
+            state.landmark_days[signal.day, signal.through] = at, landmark_days.day_of(signal)

@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from agent.wire.report import WANT_ALL, Report, outcome_digest, state_root
+from agent.wire.report import WANT_ALL, Report, state_root
 from agent.wire.signals import KINDS
+
+from .landmark_days import is_news, outcome_mark
 
 DIGEST_BYTES = 8
 """Of SHA-256, kept for each quiet report: enough to tell the same bytes from others, 2.3 KB a day."""
@@ -175,9 +177,9 @@ def _apply_outcomes(stream: Stream, report: Report) -> tuple[str, ...]:
         known = stream.stable if measurement.stable else stream.volatile
         if measurement.kind not in KINDS and measurement.kind not in known and len(known) >= MOST_KINDS:
             continue
-        digest = outcome_digest(measurement.outcome)
-        if known.get(measurement.kind) != digest:
-            known[measurement.kind] = digest
+        before = known.get(measurement.kind)
+        mark = known[measurement.kind] = outcome_mark(measurement, before)
+        if is_news(measurement.kind, mark, before):
             changed.append(measurement.kind)
     return tuple(changed)
 

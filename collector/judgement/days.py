@@ -109,11 +109,7 @@ def _day(given: Given, day: LandmarkDay, areas: dict[HomePlace, Area]) -> Day | 
     rtts = _believed(given, timed)
     if rtts is None:
         return None
-    steady = {
-        name: ms
-        for name, ms in rtts.items()
-        if is_enough(timed[name])
-    }
+    steady = {name: ms for name, ms in rtts.items() if is_enough(timed[name])}
     usual_ms = OTHER_ACCESS_MS if _by_mobile_network(given, day.day) else ACCESS_MS.get(day.access, OTHER_ACCESS_MS)
     home, countries = claim_on(given, day.day)
     if home is not None and home not in areas:

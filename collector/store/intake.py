@@ -14,13 +14,15 @@ import msgspec
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.engine import Connection
 
-from agent.wire.signals import KINDS, Displays, RemoteSessions, UsbDevices
+from agent.wire.signals import KINDS, Displays, LandmarkRtt, RemoteSessions, UsbDevices
+from collector import landmark_days
 from collector.instants import from_ms, to_ms
 from collector.judgement.view import SessionTrack
 from collector.projection import MOST_SESSIONS, measured_at, read, session_key, skew_s, track_sessions, unreadable
 from collector.streams import MOST_KINDS, Advance, Incident, IncidentKind, Stream, advance
 
-from . import attachments, schema
+from . import attachments, egresses, schema
+from .egresses import Places
 from .risk_log import RENEW_MS
 from .rows import Arrival, Batch, heard_row, incident_row, report_row, run_row, stream_of, stream_row, write
 
@@ -43,7 +45,8 @@ class Verdict:
 class Intake:
     """Takes verified reports in; remembers where each stream stands."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: Places) -> None:
+        self._places = places
         self._streams: dict[tuple[str, str], Stream] = {}
         self._newest_of_device: dict[str, int] = {}
 
@@ -56,6 +59,7 @@ class Intake:
         self._load(connection, arrivals)
         batch = Batch()
         verdicts = [self._take_one(connection, batch, arrival, restored_ms) for arrival in arrivals]
+        egresses.write(connection, batch, self._places)
         write(connection, batch)
         attachments.write(connection, batch)
         _forget_old_tracks(connection, {device_id for device_id, _ in batch.sessions})
@@ -122,6 +126,7 @@ class Intake:
             superseded=self._newest_of_device[stream.device_id] > stream.stream_id,
         )
         batch.streams[stream.stream_id] = stream
+        egresses.note(batch, stream, arrival.heard_from, arrival.heard.received_ms)
         if stream.last_ms - before[0] >= RENEW_MS:  # who follows the change log may have given the device up
             batch.devices.add(stream.device_id)
         if _is_due(stream, *before):
@@ -216,7 +221,7 @@ def _gather_measurements(
             "kind": kind,
             "measured_ms": to_ms(at),
             "received_ms": received_ms,
-            "data": bytes(measurement.data),
+            "data": arrival.sealed.get(kind, bytes(measurement.data)),
             "failure": measurement.failure,
             "unreadable": problem,
         }
@@ -233,6 +238,18 @@ def _gather_measurements(
         elif isinstance(signal, UsbDevices | Displays):
             skew = skew_s(arrival.sent, from_ms(received_ms))
             attachments.gather(connection, batch, device_id, signal, to_ms(at), skew)
+        elif isinstance(signal, LandmarkRtt):
+            wrong = landmark_days.problem(signal, at)
+            if wrong:
+                problems.setdefault("malformed", []).append(wrong)
+                continue
+            batch.landmark_days[device_id, signal.day, signal.through] = {
+                "device_id": device_id,
+                "day": signal.day,
+                "through": signal.through,
+                "last_ms": to_ms(at),
+                "body": msgspec.json.encode(landmark_days.day_of(signal)),
+            }
     for name, kinds in problems.items():
         batch.incidents.append(incident_row(device_id, Incident(name, len(kinds), kinds[0]), received_ms))
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Table, delete, select, update
 from sqlalchemy.engine import Connection
 
-from . import alerts, assessments, attachments, risk_log, schema
+from . import alerts, assessments, attachments, egresses, risk_log, schema
 from .database import upsert
 from .enrolment import last_generation
 
@@ -46,9 +46,11 @@ def merge(connection: Connection, device_id: str, into: str, actor: str, now_ms:
     moved = _move_keys(connection, device_id, into)
     for table in MOVED:
         connection.execute(update(table).where(table.c.device_id == device_id).values(device_id=into))
-    _move_newest(connection, schema.signals, "kind", "received_ms", device_id, into)
-    _move_newest(connection, schema.sessions, "session_key", "last_ms", device_id, into)
+    _move_newest(connection, schema.signals, ("kind",), "received_ms", device_id, into)
+    _move_newest(connection, schema.sessions, ("session_key",), "last_ms", device_id, into)
+    _move_newest(connection, schema.landmark_days, ("day", "through"), "last_ms", device_id, into)
     attachments.move(connection, device_id, into)
+    egresses.move(connection, device_id, into)
     alerts.move(connection, device_id, into, actor, now_ms)
     risk_log.close(connection, device_id, "merged", now_ms, into)
     connection.execute(delete(schema.assessments).where(schema.assessments.c.device_id == device_id))
@@ -72,12 +74,14 @@ def _move_keys(connection: Connection, device_id: str, into: str) -> int:
     return len(key_ids)
 
 
-def _move_newest(connection: Connection, table: Table, key: str, time: str, device_id: str, into: str) -> None:
+def _move_newest(
+    connection: Connection, table: Table, key: tuple[str, ...], time: str, device_id: str, into: str
+) -> None:
     """Move rows of which there is one per device and key: where both have one, the newer stays."""
 
     def rows_of(owner: str) -> dict[Any, Any]:
         rows = connection.execute(select(table).where(table.c.device_id == owner))
-        return {row._mapping[key]: row._mapping for row in rows}
+        return {tuple(row._mapping[name] for name in key): row._mapping for row in rows}
 
     there = rows_of(into)
     coming = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,10 @@ class Arrival:
     """JSON of the signature headers and of what they cover: evidence."""
     body: bytes
     """The encoded bytes that the digest covers."""
+    heard_from: str = ""
+    """Address that the connection came from, by a trusted proxy's word where one is between."""
+    sealed: Mapping[str, bytes] = field(default_factory=dict)
+    """What is stored in place of a measurement's data, by kind, where it carries hashes of identifiers."""
 
 
 @dataclass(slots=True)
@@ -42,6 +47,8 @@ class Batch:
     signals: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     sessions: dict[tuple[str, bytes], dict[str, Any]] = field(default_factory=dict)
     attachments: dict[tuple[str, bytes], Attachment] = field(default_factory=dict)
+    landmark_days: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    egresses: dict[tuple[str, str], int] = field(default_factory=dict)
     streams: dict[int, Stream] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
     heard: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -59,6 +66,7 @@ def write(connection: Connection, batch: Batch) -> None:
     for table, replaced in (
         (schema.signals, list(batch.signals.values())),
         (schema.sessions, list(batch.sessions.values())),
+        (schema.landmark_days, list(batch.landmark_days.values())),
         (schema.pending, [{"device_id": device_id} for device_id in sorted(batch.devices)]),
     ):
         if replaced:

@@ -24,7 +24,16 @@ pytestmark = pytest.mark.slow
 @contextmanager
 def running(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`make run` in a folder, and what it printed until it was up or had failed."""
-    command = [sys.executable, "-m", "collector.quickstart", "--folder", str(folder), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "collector.quickstart",
+        "--folder",
+        str(folder),
+        "--port",
+        str(port),
+        "--no-landmarks",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     said = ""

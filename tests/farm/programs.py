@@ -119,7 +119,14 @@ def running_collector(
     authority.cert_pem.write_to_path(str(collector.ca))
     certificate.cert_chain_pems[0].write_to_path(str(folder / "certificate.pem"))
     certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
-    _write(folder / "policy.yaml", {"allowed_tools": allowed_tools, "groups": {"default": {"interval_s": INTERVAL_S}}})
+    _write(
+        folder / "policy.yaml",
+        {
+            "allowed_tools": allowed_tools,
+            "groups": {"default": {"interval_s": INTERVAL_S}},
+            "landmarks": {"shipped": False},
+        },
+    )
     _write(
         folder / "collector.yaml",
         {
