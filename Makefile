@@ -8,12 +8,13 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 UNIT := -m "not browser and not netns and not slow and not soak"
 
-.PHONY: help setup system run smoke test check soak bench clean
+.PHONY: help setup system run demo smoke test check soak bench clean
 
 help:
 	@echo "setup   Python environment in .venv (every other target does it too)"
 	@echo "system  Debian packages for the browser and remote-session tests (needs root)"
 	@echo "run     collector on http://127.0.0.1:$(PORT), this machine enrolled and reporting"
+	@echo "demo    the same with an invented fleet: every page has something to show"
 	@echo "smoke   one real report of this machine, its assessment as JSON"
 	@echo "test    everything; says what it skipped and why"
 	@echo "check   format, lint, types, import contracts, unit tests"
@@ -34,6 +35,9 @@ system:
 
 run: $(READY)
 	@$(BIN)/python -m collector.quickstart --port $(PORT)
+
+demo: $(READY)
+	@$(BIN)/python -m collector.demo --port $(PORT)
 
 smoke: $(READY)
 	@$(BIN)/python -m collector.quickstart --smoke

@@ -69,7 +69,9 @@ class Story:
         self.end = end
         self.now = end - timedelta(days=scenario.days)
         self.actors: list[Actor] = []
-        self._landmarks: list[tuple[str, Point]] = [(site.id, site.point) for site in known.landmarks]
+        self._landmarks: list[tuple[str, Point]] = [
+            (name, site.point) for name, site in known.context.landmarks.sites.items()
+        ]
         self._authority = config.public_urls[0].partition("://")[2]
         self._app: Starlette = create_app(config, known, lambda: self.now, jobs=False)
         self._headers: dict[str, str] = {}
