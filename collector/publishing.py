@@ -12,6 +12,7 @@ from agent.wire.report import WANT_ALL, ReportAnswer
 from agent.wire.settings import Settings, ToolEntry
 from agent.wire.signing import SignedDocument
 
+from .store import hash_keys
 from .store.collector_identity import sign_catalogue, sign_settings
 
 DEFAULT_GROUP = "default"
@@ -51,9 +52,10 @@ def publish(
         settings: by group; "default" must be among them.
     """
     catalogue_version, catalogue = sign_catalogue(connection, tools, now_ms)
+    keys = hash_keys.in_use(connection, now_ms)
     groups = {}
     for name, given in settings.items():
-        version, signed = sign_settings(connection, given, now_ms)
+        version, signed = sign_settings(connection, msgspec.structs.replace(given, hash_keys=keys), now_ms)
         answers = {
             (status, want): msgspec.json.encode(
                 ReportAnswer(

@@ -140,7 +140,7 @@ def test_a_correct_file_loads(tmp_path: Path) -> None:
     [
         (changed(rolle="control"), "tools[0].rolle (line 17): unknown key; did you mean role?"),
         (changed(inbound_control=3), "tools[0].inbound_control (line 7): expected one of yes, no, partly, got"),
-        (changed(role="spy"), "tools[0].role (line 16): expected one of control, login, tunnel, got"),
+        (changed(role="spy"), "tools[0].role (line 16): expected one of control, login, tunnel, vpn, got"),
         (changed(ports=[70000]), "tools[0].ports[0] (line 17): expected int <= 65535, got 70000"),
         (changed(linux={"proceses": ["x"]}), "tools[0].linux.proceses (line 10): unknown key; did you mean processes?"),
         (changed(id="Handy"), "tools[0].id (line 6): expected str matching regex"),
