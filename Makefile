@@ -20,6 +20,7 @@ help:
 	@echo "check   format, lint, types, import contracts, unit tests"
 	@echo "soak    the long kill, fuzz and load loops"
 	@echo "bench   the benchmark table"
+	@echo "packages  wheels, .deb and .rpm in dist/ (packaging/README.md)"
 
 setup: $(READY)
 
@@ -62,6 +63,9 @@ soak: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench
+
+packages: $(READY)
+	@$(BIN)/python packaging/build.py
 
 clean:
 	rm -rf $(VENV) var

@@ -240,8 +240,11 @@ def _note_what_stays_unseen(why_no_folder: str = "") -> None:
     """Say to a person without rights that the agent itself may see more."""
     if why_no_folder:
         logging.warning("%s", why_no_folder)
-    if os.geteuid() != 0:
-        logging.warning("without root the serial number and other users' programs stay unseen; sudo shows more")
+    from agent.host import rights
+
+    with open(rights.STATUS, encoding="ascii", errors="replace") as status:
+        if rights.lost(status.read()):
+            logging.warning("without root the serial number and other users' programs stay unseen; sudo shows more")
 
 
 def _once(options: argparse.Namespace) -> int:

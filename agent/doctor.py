@@ -14,7 +14,7 @@ from agent import enrol, identity
 from agent.config import Config, unknown_kinds
 from agent.cycle import Tools
 from agent.disk import DiskError
-from agent.host import Host
+from agent.host import Host, HostError, rights
 from agent.once import measure_now, orders_of
 from agent.probe import Probe
 from agent.runner import Run
@@ -62,6 +62,7 @@ def _findings(
 ) -> Iterator[Finding]:
     for run in measure_now(host, probes, orders_of(tools.disk if tools is not None else None)):
         yield _about_probe(run)
+    yield from _about_rights(host)
     for words in unknown_kinds(config):
         yield Finding(subject="agent.yaml", verdict="problem", words=words)
     if why_no_folder:
@@ -88,6 +89,17 @@ def _about_probe(run: Run) -> Finding:
     if missing:
         return Finding(subject=kind, verdict="partly", words=f"no value for {', '.join(missing)} ({cost})")
     return Finding(subject=kind, verdict="works", words=cost)
+
+
+def _about_rights(host: Host) -> Iterator[Finding]:
+    """Whether this process may see what its probes look at; nothing where the system has no such rights."""
+    try:
+        status = host.read_text(rights.STATUS)
+    except HostError:
+        return
+    if status is not None:
+        lost = rights.lost(status)
+        yield Finding(subject="permissions", verdict="partly" if lost else "works", words="; ".join(lost))
 
 
 def _about_collector(tools: Tools) -> Iterator[Finding]:

@@ -1,3 +1,5 @@
 """Farhand's collector: keeps what laptops say, judges it, explains it."""
 
-__version__ = "0.1.0"
+from agent import __version__
+
+__all__ = ["__version__"]

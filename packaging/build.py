@@ -11,7 +11,7 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
+import subprocess  # noqa: TID251 - it runs the tools that build
 import sys
 import tempfile
 import zipfile
@@ -48,7 +48,9 @@ def epoch() -> str:
     """SOURCE_DATE_EPOCH; by default the time of the last commit, else of the newest entry of the changelog's file."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return given
-    asked = subprocess.run(["git", "-C", ROOT, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False)
+    asked = subprocess.run(
+        ["git", "-C", ROOT, "log", "-1", "--format=%ct"], capture_output=True, text=True, check=False
+    )
     return asked.stdout.strip() or str(int((ROOT / "CHANGELOG.md").stat().st_mtime))
 
 
@@ -92,8 +94,8 @@ def build(to: Path, cache: Path, architectures: Iterable[str], named: str) -> li
         fetched = _fetch(locked, architecture, cache)
         with tempfile.TemporaryDirectory(prefix="farhand-build-") as folder:
             _stage(Path(folder), [*fetched, wheels[0]], int(environment["SOURCE_DATE_EPOCH"]))
-            for kind in ("deb", "rpm"):
-                made.append(_package(kind, architecture, named, Path(folder), to, environment))
+            staged = Path(folder)
+            made += [_package(kind, architecture, named, staged, to, environment) for kind in ("deb", "rpm")]
     return made
 
 
@@ -175,7 +177,9 @@ def _fetch(locked: dict[str, str], architecture: str, cache: Path) -> list[Path]
         if not (cache / name).exists():
             raise BuildError(f"{name}: the package index has other files now; see --lock")
         if _digest(cache / name) != locked[name]:
-            raise BuildError(f"{cache / name}: not the file that was locked; delete it, and find out where it came from")
+            raise BuildError(
+                f"{cache / name}: not the file that was locked; delete it, and find out where it came from"
+            )
     return [cache / name for name in names]
 
 

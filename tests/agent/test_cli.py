@@ -13,6 +13,7 @@ import yaml
 
 from agent.cli import main
 from agent.disk import Folder
+from agent.host import rights
 from agent.host.linux import LinuxHost
 from agent.show import declaration
 from agent.status import Status, tell
@@ -213,6 +214,8 @@ def test_a_person_without_rights_is_told_that_the_agent_sees_more(
     enrolled(folder, FakeHost())
     folder.close()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr(rights, "STATUS", str(tmp_path / "status"))
+    (tmp_path / "status").write_text("Name:\tpython\nCapEff:\t0000000000000000\n")
     status, out, _ = run(capsys, *home, command)
     assert status == (0 if command == "once" else 1)
     assert "without root the serial number and other users' programs stay unseen; sudo shows more" in caplog.text
