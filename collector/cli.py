@@ -23,11 +23,14 @@ from . import config as configs
 from .app import database_url, utc_now
 from .backup import BackupError
 from .geo import registry, verbs
+from .hash_key_verbs import hash_key_list, hash_key_verbs
+from .hashing import HashSecretError
 from .instants import to_ms
 from .serving import ServeError, only_one
 from .store import audit, users
 from .store.database import StoreError, migrate, open_engine
 from .strict import MistakesError
+from .web import OPERATIONS, openapi
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
     replaying = verb("replay", "judge the past again with the present rules, and print what differs", _replay)
     replaying.add_argument("--since", required=True, help="a moment in UTC, such as 2026-11-01T00:00:00Z")
     geo_verbs(verb("geo", "place data: what is in use, and newer data", _geo_status))
+    hash_key_verbs(verb("hash-key", "the key that laptops hash identifiers of others with", hash_key_list))
     verb("schema", "print the JSON Schema of everything that laptops send and get", _schema)
+    verb("openapi", "print the OpenAPI document of the REST API", _openapi)
     taking = verb("backup", "write one file that holds the whole collector", _backup)
     taking.add_argument("file", type=Path)
     putting = verb("restore", "put a backup in the database's place", _restore)
@@ -67,7 +72,7 @@ def run(arguments: Sequence[str]) -> int:
     except MistakesError as error:
         print(error, file=sys.stderr)
         return 2
-    except (StoreError, registry.UpdateError, ServeError, BackupError, users.UserError) as error:
+    except (StoreError, HashSecretError, registry.UpdateError, ServeError, BackupError, users.UserError) as error:
         print(f"farhand-collector {options.verb}: {error}", file=sys.stderr)
         return 1
     except SQLAlchemyError as error:
@@ -157,6 +162,11 @@ def _schema(_options: argparse.Namespace) -> int:
         "$defs": components,
     }
     print(msgspec.json.format(msgspec.json.encode(whole), indent=2).decode())
+    return 0
+
+
+def _openapi(_options: argparse.Namespace) -> int:
+    print(msgspec.json.format(msgspec.json.encode(openapi.document(OPERATIONS)), indent=2).decode())
     return 0
 
 

@@ -6,7 +6,12 @@ SQLite drops time zones without an error, so no column holds a datetime.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
+import msgspec
+
+Instant = Annotated[str, msgspec.Meta(extra_json_schema={"format": "date-time"})]
+"""A moment as answers write it: ISO 8601 in UTC."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

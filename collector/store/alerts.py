@@ -82,6 +82,17 @@ def find(connection: Connection, alert_id: str) -> Alert | None:
     return None if row is None else _alert(row)
 
 
+def following(connection: Connection, alert_id: str) -> Alert | None:
+    """The alert that was opened after this one was closed; None while there is none."""
+    table = schema.alerts
+    about = select(table.c.subject_id).where(table.c.alert_id == alert_id).scalar_subquery()
+    later = select(table).where(
+        table.c.subject_kind == "device", table.c.subject_id == about, table.c.previous_alert_id == alert_id
+    )
+    row = connection.execute(later.limit(1)).one_or_none()
+    return None if row is None else _alert(row)
+
+
 def listing(
     connection: Connection,
     *,

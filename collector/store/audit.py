@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Connection
 
-from collector.instants import from_ms
+from collector.instants import Instant, from_ms
 
 from . import schema
 
@@ -16,7 +16,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     entry_id: int
     """Ascending."""
-    at: str
+    at: Instant
     actor: str
     action: str
     subject: str

@@ -9,10 +9,11 @@ import msgspec
 from sqlalchemy import func, literal, select, tuple_, update
 from sqlalchemy.engine import Connection
 
-from collector.instants import from_ms, maybe_from_ms
+from collector.instants import Instant, from_ms, maybe_from_ms
 from collector.judgement.view import Newest
 
 from . import risk_log, schema
+from .roster import normal_serial
 from .views import newest_by_kind
 
 
@@ -23,14 +24,14 @@ class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str
     serial: str
     group: str
-    enrolled_at: str
-    last_seen: str | None
+    enrolled_at: Instant
+    last_seen: Instant | None
     risk_score: int | None
     """None before the first assessment: unknown, not harmless."""
     band: str | None
     known_rules: int
     total_rules: int
-    as_of: str | None
+    as_of: Instant | None
     version: int
     """Counts the changes of score, band or findings."""
     retired: bool
@@ -45,16 +46,23 @@ class DeviceKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     alg: str
     protection: str
-    created_at: str
+    created_at: Instant
     revoked: bool
 
 
+def _last_heard() -> Any:
+    """When the device of the row was last heard; NULL for never."""
+    streams = schema.streams
+    return (
+        select(func.max(streams.c.last_ms)).where(streams.c.device_id == schema.devices.c.device_id).scalar_subquery()
+    )
+
+
 def _listing() -> Any:
-    devices, assessments, streams = schema.devices, schema.assessments, schema.streams
-    heard = select(func.max(streams.c.last_ms)).where(streams.c.device_id == devices.c.device_id).scalar_subquery()
+    devices, assessments = schema.devices, schema.assessments
     return select(
         devices,
-        heard.label("last_ms"),
+        _last_heard().label("last_ms"),
         assessments.c.as_of_ms,
         assessments.c.version,
     ).join(assessments, assessments.c.device_id == devices.c.device_id, isouter=True)
@@ -91,10 +99,19 @@ def rows_of(connection: Connection, device_ids: Collection[str]) -> list[DeviceR
     return [_row(row) for row in connection.execute(_listing().where(schema.devices.c.device_id.in_(device_ids)))]
 
 
-def by_serial(connection: Connection, serial: str) -> list[DeviceRow]:
-    """Devices that say they have this serial number, the first enrolled first."""
-    statement = _listing().where(schema.devices.c.serial == serial).order_by(schema.devices.c.enrolled_ms)
-    return [_row(row) for row in connection.execute(statement)]
+def by_serial(
+    connection: Connection, serial: str, *, after: tuple[int, str] | None = None, limit: int = 50
+) -> list[DeviceRow]:
+    """Devices that say they have this serial number, the first enrolled first.
+
+    Args:
+        after: (enrolled_ms, device_id) of the last device that was shown.
+    """
+    table = schema.devices
+    wanted = _listing().where(table.c.serial == serial).order_by(table.c.enrolled_ms, table.c.device_id).limit(limit)
+    if after is not None:
+        wanted = wanted.where(tuple_(table.c.enrolled_ms, table.c.device_id) > tuple_(*map(literal, after)))
+    return [_row(row) for row in connection.execute(wanted)]
 
 
 def listing(
@@ -105,12 +122,16 @@ def listing(
     q: str = "",
     bands: Sequence[str] = (),
     min_risk: int = 0,
+    seen_since_ms: int | None = None,
+    person: str = "",
 ) -> list[DeviceRow]:
     """Devices in use, the highest score first; those never judged come last.
 
     Args:
         after: (risk score or -1, device id) of the last device that was shown.
         q: part of the host name or the serial number, or a device id.
+        seen_since_ms: only devices that were heard then or later.
+        person: only devices that the roster gives to somebody of this name.
     """
     devices, assessments = schema.devices, schema.assessments
     wanted = _listing().where(devices.c.retired_ms.is_(None))
@@ -119,7 +140,11 @@ def listing(
         wanted = wanted.where(found[0] | found[1] | (devices.c.device_id == q))
     if bands:
         wanted = wanted.where(assessments.c.band.in_(bands))
-    if q or bands:
+    if seen_since_ms is not None:
+        wanted = wanted.where(_last_heard() >= seen_since_ms)
+    if person:
+        wanted = wanted.where(normal_serial().in_(_serials_of(person)))
+    if q or bands or person or seen_since_ms is not None:
         score = func.coalesce(assessments.c.risk_score, -1)
         ranked = _after(wanted.where(score >= min_risk) if min_risk else wanted, score, devices.c.device_id, after)
         return [_row(row) for row in connection.execute(ranked.limit(limit))]
@@ -135,6 +160,12 @@ def listing(
             never = never.where(devices.c.device_id < after[1])
         rows += connection.execute(never.limit(limit - len(rows)))
     return [_row(row) for row in rows]
+
+
+def _serials_of(person: str) -> Any:
+    entries, versions = schema.roster_entries, schema.roster_versions
+    active = select(versions.c.version).where(versions.c.state == "active")
+    return select(entries.c.serial).where(entries.c.version.in_(active), entries.c.person == person)
 
 
 def _after(statement: Any, score: Any, device_id: Any, after: tuple[int, str] | None) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, literal, select, tuple_, update
 from sqlalchemy.engine import Connection
 
-from collector.instants import from_ms
+from collector.instants import Instant, from_ms
 from collector.keys import DeviceKey
 
 from . import schema
@@ -28,8 +28,8 @@ class EnrolmentToken(msgspec.Struct, frozen=True, kw_only=True):
     token_id: str
     note: str
     group: str
-    created_at: str
-    expires_at: str
+    created_at: Instant
+    expires_at: Instant
     quota: int
     used: int
     revoked: bool
@@ -76,11 +76,27 @@ def create_token(
     return token_id, secret
 
 
-def list_tokens(connection: Connection) -> list[EnrolmentToken]:
-    """All tokens, newest first."""
+def list_tokens(
+    connection: Connection,
+    *,
+    after: tuple[int, str] | None = None,
+    limit: int | None = None,
+    usable_at: int | None = None,
+) -> list[EnrolmentToken]:
+    """Tokens, newest first.
+
+    Args:
+        after: (created_ms, token_id) of the last token that was shown.
+        usable_at: only those that let a laptop in at this moment.
+    """
     table = schema.enrolment_tokens
-    rows = connection.execute(select(table).order_by(table.c.created_ms.desc(), table.c.token_id))
-    return [_token(row._mapping) for row in rows]
+    wanted = select(table).order_by(table.c.created_ms.desc(), table.c.token_id.desc()).limit(limit)
+    if after is not None:
+        wanted = wanted.where(tuple_(table.c.created_ms, table.c.token_id) < tuple_(*map(literal, after)))
+    if usable_at is not None:
+        unspent = table.c.used < table.c.quota
+        wanted = wanted.where(table.c.revoked_ms.is_(None), table.c.expires_ms > usable_at, unspent)
+    return [_token(row._mapping) for row in connection.execute(wanted)]
 
 
 def _token(row: Any) -> EnrolmentToken:

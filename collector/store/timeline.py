@@ -19,7 +19,7 @@ import msgspec
 from sqlalchemy import literal, select, tuple_
 from sqlalchemy.engine import Connection
 
-from collector.instants import from_ms, maybe_from_ms
+from collector.instants import Instant, from_ms, maybe_from_ms
 
 from .happenings import KINDS, SOURCES, Kind, Source
 
@@ -29,15 +29,15 @@ Position = tuple[int, int, str]
 """Milliseconds since 1970, number of the source, key of the row in it: no two entries of a device share one."""
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened."""
 
     kind: Kind
-    at: str
+    at: Instant
     """When: the moment that the list is ordered by."""
-    since: str | None = None
+    since: Instant | None = None
     """When it began, where `at` is its end (sessions, silences)."""
-    until: str | None = None
+    until: Instant | None = None
     """When it was last seen or ended, where `at` is its beginning (addresses, attachments)."""
     words: str
     """A sentence."""
@@ -53,7 +53,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class Past(NamedTuple):
     """One page of a device's past."""
 
-    entries: list[Entry]
+    entries: list[Happening]
     following: Position | None
     """What the next page starts before; None at the end."""
 
@@ -92,7 +92,7 @@ def _walk(
     device_id: str,
     before: Position | None,
     titles: Mapping[str, str],
-) -> Iterator[tuple[Position, Entry]]:
+) -> Iterator[tuple[Position, Happening]]:
     """Entries of one source, newest first."""
     rows = source.rows(device_id).subquery()
     statement = select(rows).order_by(rows.c.at_ms.desc(), rows.c.key.desc()).limit(SLICE)
@@ -132,9 +132,9 @@ def _as_key(column: Any, text: str) -> Any:
     return bytes.fromhex(text) if kind is bytes else kind(text)
 
 
-def _entry(kind: Kind, row: Any, told: dict[str, Any]) -> Entry:
+def _entry(kind: Kind, row: Any, told: dict[str, Any]) -> Happening:
     since, until = maybe_from_ms(told.pop("since_ms", None)), maybe_from_ms(told.pop("until_ms", None))
-    return Entry(
+    return Happening(
         kind=kind,
         at=from_ms(row.at_ms).isoformat(),
         since=since.isoformat() if since else None,
@@ -143,4 +143,4 @@ def _entry(kind: Kind, row: Any, told: dict[str, Any]) -> Entry:
     )
 
 
-__all__ = ["KINDS", "Entry", "Kind", "Past", "Position", "happened"]
+__all__ = ["KINDS", "Happening", "Kind", "Past", "Position", "happened"]

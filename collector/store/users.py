@@ -11,10 +11,10 @@ from uuid import uuid4
 import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, literal, select, tuple_, update
 from sqlalchemy.engine import Connection
 
-from collector.instants import from_ms
+from collector.instants import Instant, from_ms
 
 from . import schema
 from .secrets import new_id, new_secret, secret_digest
@@ -37,7 +37,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     role: Role
     disabled: bool
-    created_at: str
+    created_at: Instant
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +48,9 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str | None
     note: str
     scopes: tuple[str, ...]
-    created_at: str
-    used_at: str
-    expires_at: str
+    created_at: Instant
+    used_at: Instant
+    expires_at: Instant
     revoked: bool
 
 
@@ -119,9 +119,20 @@ def user_named(connection: Connection, name: str) -> User | None:
     return None if row is None else _user(row)
 
 
-def list_users(connection: Connection) -> list[User]:
-    """All users by name."""
-    return [_user(row) for row in connection.execute(select(schema.users).order_by(schema.users.c.name))]
+def list_users(
+    connection: Connection, *, after: str = "", limit: int | None = None, role: Role | None = None
+) -> list[User]:
+    """Users by name.
+
+    Args:
+        after: name of the last user that was shown.
+        role: only those of this role.
+    """
+    table = schema.users
+    wanted = select(table).where(table.c.name > after).order_by(table.c.name).limit(limit)
+    if role is not None:
+        wanted = wanted.where(table.c.role == role)
+    return [_user(row) for row in connection.execute(wanted)]
 
 
 def disable_user(connection: Connection, user_id: str, now_ms: int) -> None:
@@ -215,11 +226,28 @@ def spend(connection: Connection, credential_id: str, now_ms: int) -> bool:
     return connection.execute(unused.values(revoked_ms=now_ms)).rowcount == 1
 
 
-def list_credentials(connection: Connection, kind: CredentialKind) -> list[Credential]:
-    """All secrets of a kind, newest first."""
+def list_credentials(
+    connection: Connection,
+    kind: CredentialKind,
+    *,
+    after: tuple[int, str] | None = None,
+    limit: int | None = None,
+    usable_at: int | None = None,
+) -> list[Credential]:
+    """Secrets of a kind, newest first.
+
+    Args:
+        after: (created_ms, credential_id) of the last one that was shown.
+        usable_at: only those that are neither over nor revoked at this moment.
+    """
     table = schema.credentials
-    rows = connection.execute(select(table).where(table.c.kind == kind).order_by(table.c.created_ms.desc()))
-    return [_credential(row) for row in rows]
+    wanted = select(table).where(table.c.kind == kind)
+    if after is not None:
+        wanted = wanted.where(tuple_(table.c.created_ms, table.c.credential_id) < tuple_(*map(literal, after)))
+    if usable_at is not None:
+        wanted = wanted.where(table.c.revoked_ms.is_(None), table.c.expires_ms > usable_at)
+    ordered = wanted.order_by(table.c.created_ms.desc(), table.c.credential_id.desc()).limit(limit)
+    return [_credential(row) for row in connection.execute(ordered)]
 
 
 def _credential(row: Any) -> Credential:

@@ -17,8 +17,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from agent.wire.enrolment import EnrolRequest
-from agent.wire.report import WANT_ALL
+from agent.wire.enrolment import EnrolAnswer, EnrolRequest
+from agent.wire.report import WANT_ALL, Report, ReportAnswer
 from agent.wire.settings import SettingsAnswer
 from agent.wire.signing import key_id_of
 from collector.enrol import Enroller
@@ -29,6 +29,7 @@ from collector.publishing import Publisher
 from collector.store.store import Store
 from collector.store.writer import StoreUnavailableError
 
+from .contract import Operation
 from .errors import MEDIA_TYPE, problem_body
 from .keyring import KeyRing
 from .limits import RateLimit, network_of
@@ -41,6 +42,40 @@ READ_S: Final = 20.0
 """Seconds in which a body must have arrived."""
 MAX_QUEUE: Final = 5000
 """Reports and enrolments that may wait for the disk; more are asked to come again."""
+
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path=ENROL_PATH,
+        needs="signature",
+        summary="Make a key a device's key, by a token or a receipt",
+        takes=EnrolRequest,
+        answers=EnrolAnswer,
+        statuses=(200, 201),
+        problems=(401, 403, 429, 503),
+    ),
+    Operation(
+        method="POST",
+        path=REPORTS_PATH,
+        needs="signature",
+        summary="Take a report; 202 once it is durable",
+        takes=Report,
+        answers=ReportAnswer,
+        statuses=(202,),
+        problems=(401, 403, 409, 429, 503),
+    ),
+    Operation(
+        method="GET",
+        path=SETTINGS_PATH,
+        needs="signature",
+        summary="The signed settings and tool catalogue of the device's group",
+        answers=SettingsAnswer,
+        tagged=False,
+        problems=(401, 403, 503),
+    ),
+)
+"""What laptops ask, as the OpenAPI document tells it."""
 
 
 class AgentApi:
@@ -57,6 +92,7 @@ class AgentApi:
         authorities: tuple[str, ...],
         max_encoded: int,
         max_decoded: int,
+        hash_secret: bytes,
         reports: RateLimit,
         enrolments: RateLimit,
         now: Callable[[], datetime],
@@ -69,6 +105,7 @@ class AgentApi:
         self._authorities = authorities
         self._max_encoded = max_encoded
         self._max_decoded = max_decoded
+        self._hash_secret = hash_secret
         self._reports = reports
         self._enrolments = enrolments
         self._now = now
@@ -102,7 +139,9 @@ class AgentApi:
         self._require_room()
         body = await read_body(receive, headers, self._max_encoded)
         started = time.perf_counter()
-        arrival = accept(key, signed, authority, body, self._max_decoded, self._now())
+        client = scope.get("client")
+        heard_from = client[0] if client else ""
+        arrival = accept(key, signed, authority, body, self._max_decoded, self._now(), heard_from, hash_secret=self._hash_secret)
         try:
             verdict = await self._store.post(arrival)
         except StoreUnavailableError as error:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from starlette.responses import Response
@@ -14,12 +14,18 @@ from starlette.responses import Response
 from .errors import ApiError
 from .gate import Call
 
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 1000
 Item = TypeVar("Item")
 Ordinal = Annotated[int, msgspec.Meta(ge=-1, le=2**53)]
 Ranked = tuple[Ordinal, str]
 """A position in a list that is ordered by a number, then by an id."""
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True, kw_only=True):
+    """One page of a list."""
+
+    items: tuple[Item, ...]
+    next_cursor: str | None
+    """Pass it on as `cursor` for the next page; null on the last one."""
 
 
 def whole(value: Any) -> Any:
@@ -84,30 +90,7 @@ def page(call: Call, items: Sequence[Item], limit: int, position: Any) -> Respon
     """
     shown = items[:limit]
     following = cursor(position(shown[-1])) if len(items) > limit else None
-    return answer(call, {"items": list(shown), "next_cursor": following})
-
-
-def limit_of(call: Call, default: int = DEFAULT_LIMIT) -> int:
-    """How many items a page should have.
-
-    Raises:
-        ApiError: it is no number, or too large.
-    """
-    return number_of(call, "limit", default, 1, MAX_LIMIT)
-
-
-def number_of(call: Call, name: str, default: int, least: int, most: int) -> int:
-    """A whole number among the parameters.
-
-    Raises:
-        ApiError: it is no number, or out of range.
-    """
-    text = call.query(name)
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and least <= int(text) <= most):
-        raise ApiError("bad-request", 400, f'{name}: expected a number, {least} to {most}, got "{text[:40]}"')
-    return int(text)
+    return answer(call, Page(items=tuple(shown), next_cursor=following))
 
 
 def cursor(position: Any) -> str:
@@ -122,9 +105,19 @@ def position_of(call: Call, shape: Any) -> Any:
         ApiError: the cursor is not one of this list.
     """
     text = call.query("cursor")
-    if not text:
-        return None
+    return read_cursor("cursor", text, shape) if text else None
+
+
+def read_cursor(name: str, text: str, shape: Any) -> Any:
+    """The position that a text stands for.
+
+    Args:
+        name: of the parameter.
+
+    Raises:
+        ApiError: it is not one of that shape.
+    """
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=shape)
     except ValueError as error:
-        raise ApiError("bad-request", 400, "cursor: expected a next_cursor of this list") from error
+        raise ApiError("bad-request", 400, f"{name}: expected what an answer of this list gave") from error

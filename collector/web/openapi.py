@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 from starlette.responses import Response
@@ -19,7 +19,7 @@ from agent.wire.problems import Problem
 from collector import __version__
 
 from .answers import tagged
-from .contract import JSON, Operation, Query, refusals
+from .contract import Operation, Query, refusals
 from .errors import MEDIA_TYPE
 from .gate import Call, Entry
 
@@ -104,16 +104,30 @@ def _schemas(table: Sequence[Operation]) -> tuple[dict[Any, Document], Document]
         for name, words in _field_words(kind).items():
             if name in described and "$ref" not in described[name]:
                 described[name].setdefault("description", words)
-    return dict(zip(kinds, found, strict=True)), components
+    return dict(zip(kinds, map(_portable, found), strict=True)), _portable(components)
+
+
+def _portable(schema: Any) -> Any:
+    """Patterns in the words of ECMA 262, whose ^ and $ are Python's \\A and \\Z."""
+    match schema:
+        case dict():
+            return {
+                name: each.replace(r"\A", "^").replace(r"\Z", "$") if name == "pattern" and isinstance(each, str)
+                else _portable(each)
+                for name, each in schema.items()
+            }  # fmt: skip
+        case list() | tuple():
+            return [_portable(each) for each in schema]
+    return schema
 
 
 def _answered(operation: Operation) -> list[Any]:
     return [kind for kind in (operation.answers, *operation.also.values()) if kind is not None]
 
 
-def _structs(kinds: Iterable[Any]) -> set[type[msgspec.Struct]]:
+def _structs(kinds: Iterable[Any]) -> set[Any]:
     """Every struct that types are made of."""
-    found: set[type[msgspec.Struct]] = set()
+    found: set[Any] = set()
 
     def look(kind: Any) -> None:
         if isinstance(kind, msgspec.inspect.StructType):
@@ -134,14 +148,17 @@ def _structs(kinds: Iterable[Any]) -> set[type[msgspec.Struct]]:
     return found
 
 
-def _component(kind: type[msgspec.Struct]) -> str:
-    return re.sub(r"[^a-zA-Z0-9.\-_]", "_", kind.__name__)
+def _component(kind: Any) -> str:
+    """What msgspec calls it, Page_Alert_ for Page[Alert]."""
+    inner = ",".join(each.__name__ for each in get_args(kind))
+    name = f"{get_origin(kind).__name__}[{inner}]" if inner else kind.__name__
+    return re.sub(r"[^a-zA-Z0-9.\-_]", "_", name)
 
 
-def _field_words(kind: type[msgspec.Struct]) -> dict[str, str]:
+def _field_words(kind: Any) -> dict[str, str]:
     """The sentences that stand under the fields of a class, and of those that it is made of."""
     words: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
+    for base in reversed((get_origin(kind) or kind).__mro__):
         if not issubclass(base, msgspec.Struct) or base is msgspec.Struct or "struct_fields" in base.__name__:
             continue
         try:
@@ -216,10 +233,10 @@ def _in_query(each: Query) -> Document:
 def _responses(each: Operation, schemas: Mapping[Any, Document]) -> Document:
     responses: Document = {}
     headers: Document = {
-        name: {"description": words, "required": True, "schema": {"type": "string"}}
+        name: {"description": words, "required": not each.also, "schema": {"type": "string"}}
         for name, words in each.headers.items()
     }
-    etag = {"ETag": _ETAG} if each.has_tag else {}
+    etag = {"ETag": _ETAG | {"required": not each.also}} if each.has_tag else {}
     for status in each.statuses:
         content = {each.media: {"schema": schemas[each.answers]}} if each.answers is not None else {}
         content |= {media: {"schema": schemas[kind]} for media, kind in each.also.items()}

@@ -1,64 +1,57 @@
-"""soc: the REST API for the security operations centre: devices, their risk, rules, the audit log."""
+"""soc: devices over the REST API: lists and their filters, one device, its timeline, taking it out of use."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any, Final, get_args
+from datetime import datetime
+from typing import Final, get_args
 
 import msgspec
 from sqlalchemy.engine import Connection
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from collector.judgement.findings import Assessment, Coverage
-from collector.judgement.risk import Counts, learnt
+from collector.instants import to_ms
 from collector.judgement.view import Band
-from collector.store import alerts, assessments, audit, devices, merging
-from collector.store.devices import DeviceRow
+from collector.store import audit, devices, merging, timeline
+from collector.store.devices import DeviceKeyRow, DeviceRow
+from collector.store.timeline import KINDS
 
-from .answers import Ordinal, Ranked, answer, limit_of, no_content, number_of, page, position_of
+from .answers import Ordinal, Page, Ranked, answer, cursor, no_content, page, position_of
+from .contract import PAGED, Choices, Moment, Number, Query
 from .errors import ApiError
 from .gate import Call, Entry
-from .services import Services
+from .lookup import require_device
 
 BANDS: Final[tuple[Band, ...]] = get_args(Band)
-VALID: Final = timedelta(hours=24)
-"""For how long a score may be relied on after its device was last heard."""
-STREAMED_AT_ONCE: Final = 1000
 
 
-def expires_at(row: DeviceRow) -> datetime:
-    """Until when the score of a device may be relied on: a silent device never looks safe."""
-    return datetime.fromisoformat(row.last_seen or row.enrolled_at) + (VALID if row.last_seen else timedelta())
+class DeviceDetail(DeviceRow, frozen=True, kw_only=True):
+    """One device with its keys. Host name and serial number are the laptop's own words."""
+
+    keys: tuple[DeviceKeyRow, ...]
+    """Every generation of its key, the newest first."""
 
 
-def require_device(connection: Connection, device_id: str) -> DeviceRow:
-    """The device of that id.
+class Merge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which device another one turned out to be."""
 
-    Raises:
-        ApiError: there is none.
-    """
-    found = devices.find(connection, device_id)
-    if found is None:
-        raise ApiError("not-found", 404, "there is no device of this id")
-    return found
+    into: str
+    """Id of the older device, which stays."""
 
 
 def list_devices(call: Call) -> Response:
-    """GET /api/v1/devices: the highest score first."""
-    bands = tuple(filter(None, call.query("band").split(",")))
-    for band in bands:
-        if band not in BANDS:
-            raise ApiError("bad-request", 400, f"band: expected some of {', '.join(BANDS)}, got {band[:40]!r}")
-    limit = limit_of(call)
+    """GET /api/v1/devices: laptops in use, the highest score first."""
+    limit = call.asked["limit"]
+    seen_since = call.asked["seen_since"]
     with call.services.store.read() as connection:
         rows = devices.listing(
             connection,
             after=position_of(call, Ranked),
             limit=limit + 1,
-            q=call.query("q"),
-            bands=bands,
-            min_risk=number_of(call, "min_risk", 0, 0, 100),
+            q=call.asked["q"],
+            bands=call.asked["band"],
+            min_risk=call.asked["min_risk"],
+            seen_since_ms=None if seen_since is None else to_ms(seen_since),
+            person=call.asked["user"],
         )
     return page(call, rows, limit, device_position)
 
@@ -69,84 +62,52 @@ def device_position(row: DeviceRow) -> tuple[int, str]:
 
 
 def show_device(call: Call) -> Response:
-    """GET /api/v1/devices/{device_id}."""
+    """GET /api/v1/devices/{device_id}: one laptop with the generations of its key."""
     return _device(call, call.path["device_id"])
 
 
 def _device(call: Call, device_id: str) -> Response:
     with call.services.store.read() as connection:
         row = require_device(connection, device_id)
-        keys = devices.keys(connection, row.device_id)
-    return answer(call, fields(row) | {"keys": keys})
-
-
-def fields(struct: msgspec.Struct) -> dict[str, Any]:
-    """A struct's fields by name."""
-    return msgspec.structs.asdict(struct)
+        keys = tuple(devices.keys(connection, row.device_id))
+    return answer(call, DeviceDetail(**msgspec.structs.asdict(row), keys=keys))
 
 
 def devices_by_serial(call: Call) -> Response:
-    """GET /api/v1/devices/by-serial/{serial}: all that claim it, the first enrolled first."""
+    """GET /api/v1/devices/by-serial/{serial:path}: every laptop that claims this serial number, the first
+    enrolled first."""
+    limit = call.asked["limit"]
     with call.services.store.read() as connection:
-        rows = devices.by_serial(connection, call.path["serial"])
-    if not rows:
+        after = position_of(call, Ranked)
+        rows = devices.by_serial(connection, call.path["serial"], after=after, limit=limit + 1)
+    if not rows and after is None:
         raise ApiError("not-found", 404, "no device says that it has this serial number")
-    return answer(call, {"items": rows, "next_cursor": None})
+    return page(call, rows, limit, lambda row: (to_ms(datetime.fromisoformat(row.enrolled_at)), row.device_id))
 
 
-def device_risk(call: Call) -> Response:
-    """GET /api/v1/devices/{device_id}/risk: the whole judgement."""
+def device_timeline(call: Call) -> Response:
+    """GET /api/v1/devices/{device_id}/timeline: what happened to a laptop, the newest first."""
+    titles = {ready.rule.id: ready.rule.title for ready in call.services.judge.rules}
+    before = position_of(call, tuple[Ordinal, Ordinal, str])
     with call.services.store.read() as connection:
         row = require_device(connection, call.path["device_id"])
-        assessment = assessments.load(connection, row.device_id)
-    return answer(call, _risk_row(row) | _judgement(assessment))
-
-
-def _judgement(assessment: Assessment | None) -> dict[str, Any]:
-    if assessment is None:
-        total = Coverage(known=0, total=0)
-        return {"coverage": total, "places": [], "findings": [], "next_due_at": None, "context_digest": None}
-    names = ("coverage", "places", "findings", "next_due_at", "context_digest")
-    return {name: getattr(assessment, name) for name in names}
-
-
-def _risk_row(row: DeviceRow) -> dict[str, Any]:
-    return {
-        "device_id": row.device_id,
-        "version": row.version,
-        "risk_score": row.risk_score,
-        "band": row.band,
-        "coverage": {"known": row.known_rules, "total": row.total_rules},
-        "as_of": row.as_of,
-        "last_seen": row.last_seen,
-        "expires_at": expires_at(row).isoformat(),
-    }
-
-
-def list_risk(call: Call) -> Response:
-    """GET /api/v1/risk: a row per device, in pages or streamed line by line."""
-    if "application/x-ndjson" in call.request.headers.get("accept", ""):
-        return StreamingResponse(_risk_lines(call.services), media_type="application/x-ndjson")
-    limit = limit_of(call)
-    with call.services.store.read() as connection:
-        rows = devices.by_id(connection, after=position_of(call, str) or "", limit=limit + 1)
-    return page(call, [_risk_row(row) for row in rows], limit, lambda row: row["device_id"])
-
-
-def _risk_lines(services: Services) -> Iterator[bytes]:
-    """Every transaction is short: a slow reader must not hold back the database's log."""
-    last = ""
-    while True:
-        with services.store.read() as connection:
-            rows = devices.by_id(connection, after=last, limit=STREAMED_AT_ONCE)
-        if not rows:
-            return
-        yield b"".join(msgspec.json.encode(_risk_row(row)) + b"\n" for row in rows)
-        last = rows[-1].device_id
+        try:
+            found = timeline.happened(
+                connection,
+                row.device_id,
+                kinds=call.asked["kind"],
+                before=before,
+                limit=call.asked["limit"],
+                titles=titles,
+            )
+        except ValueError as error:
+            raise ApiError("bad-request", 400, "cursor: expected what an answer of this list gave") from error
+    following = None if found.following is None else cursor(found.following)
+    return answer(call, Page(items=tuple(found.entries), next_cursor=following))
 
 
 def retire_device(call: Call) -> Response:
-    """POST /api/v1/devices/{device_id}/retire."""
+    """POST /api/v1/devices/{device_id}/retire: take a laptop out of use; its reports are refused from now on."""
     retire(call, call.path["device_id"])
     return no_content()
 
@@ -166,12 +127,6 @@ def retire(call: Call, device_id: str) -> None:
 
     call.services.store.write(work)
     call.services.keys.forget()
-
-
-class Merge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of POST /api/v1/devices/{device_id}/merge."""
-
-    into: str
 
 
 def merge_device(call: Call) -> Response:
@@ -195,40 +150,62 @@ def merge_device(call: Call) -> Response:
     return _device(call, into)
 
 
-def list_rules(call: Call) -> Response:
-    """GET /api/v1/rules: what is looked for, and what each rule is worth by now."""
-    with call.services.store.read() as connection:
-        decided = alerts.dispositions(connection)
-    rows = []
-    for ready in call.services.judge.rules:
-        counts = decided.get(ready.rule.id, Counts())
-        row = fields(ready.rule)
-        for name in ("when", "tests", "says", "seen_at"):
-            del row[name]
-        row |= {"cause": ready.rule.cause, "digest": ready.digest, "prior": row.pop("confidence")}
-        row |= {"confidence": round(learnt(ready.rule.confidence, counts), 4)} | fields(counts)
-        rows.append(row)
-    return answer(call, {"items": rows, "next_cursor": None})
-
-
-def list_audit(call: Call) -> Response:
-    """GET /api/v1/audit: who did what, the newest first."""
-    limit = limit_of(call)
-    with call.services.store.read() as connection:
-        found = audit.entries(connection, limit + 1, position_of(call, Ordinal))
-    return page(call, found, limit, lambda entry: entry.entry_id)
-
-
+FILTERS: Final = (
+    Choices(name="band", about="only these bands, by commas", of=BANDS),
+    Number(name="min_risk", about="only scores from here up", least=0, most=100),
+    Query(name="q", about="part of the host name or the serial number, or a device id"),
+    Moment(name="seen_since", about="only laptops that were heard at or after this moment"),
+    Query(name="user", about="only laptops that the roster gives to this person, by the exact name"),
+)
 ENTRIES: Final = (
-    Entry(method="GET", path="/api/v1/devices", handler=list_devices, needs="devices:read"),
     Entry(
-        method="GET", path="/api/v1/devices/by-serial/{serial:path}", handler=devices_by_serial, needs="devices:read"
+        method="GET",
+        path="/api/v1/devices",
+        handler=list_devices,
+        needs="devices:read",
+        asks=(*PAGED, *FILTERS),
+        answers=Page[DeviceRow],
     ),
-    Entry(method="GET", path="/api/v1/devices/{device_id}", handler=show_device, needs="devices:read"),
-    Entry(method="GET", path="/api/v1/devices/{device_id}/risk", handler=device_risk, needs="devices:read"),
-    Entry(method="POST", path="/api/v1/devices/{device_id}/retire", handler=retire_device, needs="devices:write"),
-    Entry(method="POST", path="/api/v1/devices/{device_id}/merge", handler=merge_device, needs="devices:write"),
-    Entry(method="GET", path="/api/v1/risk", handler=list_risk, needs="devices:read"),
-    Entry(method="GET", path="/api/v1/rules", handler=list_rules, needs="rules:read"),
-    Entry(method="GET", path="/api/v1/audit", handler=list_audit, needs="audit:read"),
+    Entry(
+        method="GET",
+        path="/api/v1/devices/by-serial/{serial:path}",
+        handler=devices_by_serial,
+        needs="devices:read",
+        asks=PAGED,
+        answers=Page[DeviceRow],
+    ),
+    Entry(
+        method="GET",
+        path="/api/v1/devices/{device_id}",
+        handler=show_device,
+        needs="devices:read",
+        asks=(),
+        answers=DeviceDetail,
+    ),
+    Entry(
+        method="GET",
+        path="/api/v1/devices/{device_id}/timeline",
+        handler=device_timeline,
+        needs="devices:read",
+        asks=(*PAGED, Choices(name="kind", about="only events of these kinds, by commas", of=KINDS)),
+        answers=Page[timeline.Happening],
+    ),
+    Entry(
+        method="POST",
+        path="/api/v1/devices/{device_id}/retire",
+        handler=retire_device,
+        needs="devices:write",
+        asks=(),
+        statuses=(204,),
+    ),
+    Entry(
+        method="POST",
+        path="/api/v1/devices/{device_id}/merge",
+        handler=merge_device,
+        needs="devices:write",
+        asks=(),
+        takes=Merge,
+        answers=DeviceDetail,
+        problems=(409,),
+    ),
 )

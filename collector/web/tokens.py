@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
 from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
+from collector.instants import to_ms
 from collector.store import audit, enrolment, users
+from collector.store.enrolment import EnrolmentToken
+from collector.store.users import Credential
 from collector.strict import nearest
 
-from .answers import answer, no_content
+from .answers import Page, Ranked, answer, no_content, page, position_of
 from .auth import Scope
+from .contract import PAGED, Choice
 from .errors import ApiError
 from .gate import Call, Entry
 
@@ -40,16 +45,36 @@ class NewApiToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     valid_h: Annotated[int, msgspec.Meta(ge=1, le=17520)] = 2160
 
 
+class MadeEnrolmentToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A new token for laptops."""
+
+    token_id: str
+    secret: str
+    """Shown this once: the collector keeps a digest."""
+
+
+class MadeApiToken(msgspec.Struct, frozen=True, kw_only=True):
+    """A new token for a program."""
+
+    credential_id: str
+    secret: str
+    """Shown this once: the collector keeps a digest."""
+
+
 def list_enrolment_tokens(call: Call) -> Response:
-    """GET /api/v1/enrolment-tokens: all of them, the newest first."""
+    """GET /api/v1/enrolment-tokens: tokens for laptops, the newest first."""
+    limit: int = call.asked["limit"]
     with call.services.store.read() as connection:
-        return answer(call, {"items": enrolment.list_tokens(connection), "next_cursor": None})
+        found = enrolment.list_tokens(
+            connection, after=position_of(call, Ranked), limit=limit + 1, usable_at=_usable(call)
+        )
+    return page(call, found, limit, lambda each: (_made_ms(each.created_at), each.token_id))
 
 
 def create_enrolment_token(call: Call) -> Response:
-    """POST /api/v1/enrolment-tokens: the answer holds the secret, this once."""
+    """POST /api/v1/enrolment-tokens: make a token for laptops; the answer holds the secret, this once."""
     token_id, secret = make_enrolment_token(call, call.json(NewEnrolmentToken))
-    return answer(call, {"token_id": token_id, "secret": secret}, 201)
+    return answer(call, MadeEnrolmentToken(token_id=token_id, secret=secret), 201)
 
 
 def make_enrolment_token(call: Call, asked: NewEnrolmentToken) -> tuple[str, str]:
@@ -80,7 +105,7 @@ def make_enrolment_token(call: Call, asked: NewEnrolmentToken) -> tuple[str, str
 
 
 def revoke_enrolment_token(call: Call) -> Response:
-    """DELETE /api/v1/enrolment-tokens/{token_id}."""
+    """DELETE /api/v1/enrolment-tokens/{token_id}: refuse a token from now on."""
     drop_enrolment_token(call, call.path["token_id"])
     return no_content()
 
@@ -101,15 +126,29 @@ def drop_enrolment_token(call: Call, token_id: str) -> None:
 
 
 def list_api_tokens(call: Call) -> Response:
-    """GET /api/v1/api-tokens: all of them, the newest first."""
+    """GET /api/v1/api-tokens: tokens of programs, the newest first."""
+    limit: int = call.asked["limit"]
     with call.services.store.read() as connection:
-        return answer(call, {"items": users.list_credentials(connection, "api"), "next_cursor": None})
+        found = users.list_credentials(
+            connection, "api", after=position_of(call, Ranked), limit=limit + 1, usable_at=_usable(call)
+        )
+    return page(call, found, limit, lambda each: (_made_ms(each.created_at), each.credential_id))
+
+
+def _usable(call: Call) -> int | None:
+    """The moment at which tokens must be good for something; None for all."""
+    return call.services.now_ms() if call.asked["usable"] else None
+
+
+def _made_ms(created_at: str) -> int:
+    return to_ms(datetime.fromisoformat(created_at))
 
 
 def create_api_token(call: Call) -> Response:
-    """POST /api/v1/api-tokens: nobody can give more than they have; the answer holds the secret, this once."""
+    """POST /api/v1/api-tokens: make a token for a program; the answer holds the secret, this once. Nobody can give more
+    than they have."""
     credential_id, secret = make_api_token(call, call.json(NewApiToken))
-    return answer(call, {"credential_id": credential_id, "secret": secret}, 201)
+    return answer(call, MadeApiToken(credential_id=credential_id, secret=secret), 201)
 
 
 def make_api_token(call: Call, asked: NewApiToken) -> tuple[str, str]:
@@ -140,7 +179,7 @@ def make_api_token(call: Call, asked: NewApiToken) -> tuple[str, str]:
 
 
 def revoke_api_token(call: Call) -> Response:
-    """DELETE /api/v1/api-tokens/{credential_id}."""
+    """DELETE /api/v1/api-tokens/{credential_id}: refuse a program's token from now on."""
     drop_api_token(call, call.path["credential_id"])
     return no_content()
 
@@ -166,16 +205,58 @@ def _record(call: Call, connection: Connection, action: str, subject: str, detai
     audit.record(connection, at_ms=now_ms, actor=call.who.name, action=action, subject=subject, detail=detail)
 
 
+_USABLE: Final = Choice(name="usable", about="`yes`: only those that still let somebody in", of=("yes",))
 ENTRIES: Final = (
-    Entry(method="GET", path="/api/v1/enrolment-tokens", handler=list_enrolment_tokens, needs="tokens:read"),
-    Entry(method="POST", path="/api/v1/enrolment-tokens", handler=create_enrolment_token, needs="tokens:write"),
+    Entry(
+        method="GET",
+        path="/api/v1/enrolment-tokens",
+        handler=list_enrolment_tokens,
+        needs="tokens:read",
+        asks=(*PAGED, _USABLE),
+        answers=Page[EnrolmentToken],
+    ),
+    Entry(
+        method="POST",
+        path="/api/v1/enrolment-tokens",
+        handler=create_enrolment_token,
+        needs="tokens:write",
+        asks=(),
+        takes=NewEnrolmentToken,
+        answers=MadeEnrolmentToken,
+        statuses=(201,),
+    ),
     Entry(
         method="DELETE",
         path="/api/v1/enrolment-tokens/{token_id}",
         handler=revoke_enrolment_token,
         needs="tokens:write",
+        asks=(),
+        statuses=(204,),
     ),
-    Entry(method="GET", path="/api/v1/api-tokens", handler=list_api_tokens, needs="tokens:read"),
-    Entry(method="POST", path="/api/v1/api-tokens", handler=create_api_token, needs="tokens:write"),
-    Entry(method="DELETE", path="/api/v1/api-tokens/{credential_id}", handler=revoke_api_token, needs="tokens:write"),
+    Entry(
+        method="GET",
+        path="/api/v1/api-tokens",
+        handler=list_api_tokens,
+        needs="tokens:read",
+        asks=(*PAGED, _USABLE),
+        answers=Page[Credential],
+    ),
+    Entry(
+        method="POST",
+        path="/api/v1/api-tokens",
+        handler=create_api_token,
+        needs="tokens:write",
+        asks=(),
+        takes=NewApiToken,
+        answers=MadeApiToken,
+        statuses=(201,),
+    ),
+    Entry(
+        method="DELETE",
+        path="/api/v1/api-tokens/{credential_id}",
+        handler=revoke_api_token,
+        needs="tokens:write",
+        asks=(),
+        statuses=(204,),
+    ),
 )

@@ -13,11 +13,12 @@ from starlette.responses import Response
 from collector.instants import to_ms
 from collector.judgement.alerting import Disposition
 from collector.store import alerts, audit, users
-from collector.store.alerts import Alert, AlertError, Status
+from collector.store.alerts import Alert, AlertError, Event, Status
 from collector.store.users import User
 
-from .answers import Ranked, answer, limit_of, page, position_of, require_match
+from .answers import Page, Ranked, answer, page, position_of, require_match
 from .auth import ROLE_SCOPES
+from .contract import PAGED, Choice, Query
 from .errors import ApiError
 from .gate import Call, Entry
 
@@ -29,8 +30,15 @@ Check = Callable[[Alert], None]
 """Told an alert as it stands before a change; raises to refuse the change."""
 
 
+class AlertDetail(Alert, frozen=True, kw_only=True):
+    """An alert with everything that happened to it. Title and summary hold text that a laptop chose."""
+
+    history: tuple[Event, ...]
+    """Oldest first."""
+
+
 class AlertChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of PATCH /api/v1/alerts/{alert_id}."""
+    """What to do with an alert: a status, or an assignee."""
 
     status: Literal["acknowledged", "closed"] | None = None
     disposition: Disposition | None = None
@@ -41,7 +49,7 @@ class AlertChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class AlertComment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Body of POST /api/v1/alerts/{alert_id}/comments."""
+    """A remark on an alert."""
 
     text: Comment
 
@@ -60,12 +68,12 @@ def require_alert(connection: Connection, alert_id: str) -> Alert:
 
 def list_alerts(call: Call) -> Response:
     """GET /api/v1/alerts: the newest first."""
-    limit = limit_of(call)
+    limit: int = call.asked["limit"]
     with call.services.store.read() as connection:
         found = alerts.listing(
             connection,
-            status=status_of(call.query("status")),
-            subject_id=call.query("device") or None,
+            status=call.asked["status"],
+            subject_id=call.asked["device"] or None,
             before=position_of(call, Ranked),
             limit=limit + 1,
         )
@@ -92,11 +100,11 @@ def alert_position(alert: Alert) -> tuple[int, str]:
 
 
 def show_alert(call: Call) -> Response:
-    """GET /api/v1/alerts/{alert_id}, with its history."""
+    """GET /api/v1/alerts/{alert_id}: one alert with its history."""
     with call.services.store.read() as connection:
         alert = require_alert(connection, call.path["alert_id"])
-        history = alerts.history(connection, alert.alert_id)
-    return answer(call, msgspec.structs.asdict(alert) | {"history": history}, tag=_tag(alert))
+        history = tuple(alerts.history(connection, alert.alert_id))
+    return answer(call, AlertDetail(**msgspec.structs.asdict(alert), history=history), tag=_tag(alert))
 
 
 def _tag(alert: Alert) -> str:
@@ -126,7 +134,7 @@ def change_alert(call: Call) -> Response:
 
 
 def comment_alert(call: Call) -> Response:
-    """POST /api/v1/alerts/{alert_id}/comments."""
+    """POST /api/v1/alerts/{alert_id}/comments: add a remark."""
     alert = comment(call, call.path["alert_id"], call.json(AlertComment).text)
     return answer(call, alert, 201, tag=_tag(alert))
 
@@ -217,8 +225,47 @@ def _change(call: Call, alert_id: str, check: Check, action: str, step: Callable
 
 
 ENTRIES: Final = (
-    Entry(method="GET", path="/api/v1/alerts", handler=list_alerts, needs="alerts:read"),
-    Entry(method="GET", path="/api/v1/alerts/{alert_id}", handler=show_alert, needs="alerts:read"),
-    Entry(method="PATCH", path="/api/v1/alerts/{alert_id}", handler=change_alert, needs="alerts:write"),
-    Entry(method="POST", path="/api/v1/alerts/{alert_id}/comments", handler=comment_alert, needs="alerts:write"),
+    Entry(
+        method="GET",
+        path="/api/v1/alerts",
+        handler=list_alerts,
+        needs="alerts:read",
+        asks=(
+            *PAGED,
+            Choice(name="status", about="only alerts of this status", of=STATUSES),
+            Query(name="device", about="only alerts about the device of this id"),
+        ),
+        answers=Page[Alert],
+    ),
+    Entry(
+        method="GET",
+        path="/api/v1/alerts/{alert_id}",
+        handler=show_alert,
+        needs="alerts:read",
+        asks=(),
+        answers=AlertDetail,
+    ),
+    Entry(
+        method="PATCH",
+        path="/api/v1/alerts/{alert_id}",
+        handler=change_alert,
+        needs="alerts:write",
+        asks=(),
+        takes=AlertChange,
+        answers=Alert,
+        problems=(409,),
+        matches=True,
+        tagged=True,
+    ),
+    Entry(
+        method="POST",
+        path="/api/v1/alerts/{alert_id}/comments",
+        handler=comment_alert,
+        needs="alerts:write",
+        asks=(),
+        takes=AlertComment,
+        answers=Alert,
+        statuses=(201,),
+        tagged=True,
+    ),
 )

@@ -16,16 +16,16 @@ from collector.judgement.alerting import Open
 from collector.judgement.view import Located, SessionTrack
 from collector.store import alerts, devices, schema, timeline
 from collector.store.happenings import SOURCES
-from collector.store.timeline import KINDS, Entry, Kind
+from collector.store.timeline import KINDS, Happening, Kind
 from tests.collector.store.conftest import Writing
 from tests.collector.store.test_fleet import NOON, STREAM, entered, put
 
 HOUR = 3_600_000
 
 
-def past(connection: Connection, limit: int = 1000, **more: Any) -> list[Entry]:
+def past(connection: Connection, limit: int = 1000, **more: Any) -> list[Happening]:
     """The whole past of device a, read page by page."""
-    found: list[Entry] = []
+    found: list[Happening] = []
     before = None
     while True:
         page = timeline.happened(connection, "a", before=before, limit=limit, **more)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from tests.collector.web import contracted
 from tests.collector.worlds import OWN_PAGE, World
 
 
@@ -19,6 +20,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     with TestClient(
         made.app, base_url=made.config.public_urls[0], follow_redirects=False, raise_server_exceptions=False
     ) as client:
+        client.event_hooks = {"response": [contracted.check]}
         made.client = client
         yield made
 

@@ -24,10 +24,10 @@ OF_AGENTS = {REPORTS_PATH, ENROL_PATH, SETTINGS_PATH}
 ROSTER = "person,serial,country\nana,PF3ABCDE,DE\n"
 TRIP = {"person": "ana", "first_day": "2026-12-01", "last_day": "2026-12-14", "owner": "ada", "reason": "fair"}
 BODIES: dict[str, dict[str, Any]] = {
-    "PATCH /api/v1/alerts/{alert_id}": {"json": {"status": "acknowledged"}},
+    "PATCH /api/v1/alerts/{alert_id}": {"json": {"status": "acknowledged"}, "headers": {"If-Match": "*"}},
     "POST /api/v1/alerts/{alert_id}/comments": {"json": {"text": "seen"}},
     "POST /api/v1/enrolment-tokens": {"json": {}},
-    "POST /api/v1/api-tokens": {"json": {"scopes": ["devices:read"]}},
+    "POST /api/v1/api-tokens": {"json": {"scopes": ["tokens:write"]}},
     "POST /alerts/{alert_id}/close": {"data": {"disposition": "benign", "version": "1"}},
     "POST /alerts/{alert_id}/comments": {"data": {"text": "seen"}},
     "POST /devices/{device_id}/retire": {"data": {"sure": "yes"}},
@@ -67,6 +67,7 @@ def test_only_these_routes_answer_anybody() -> None:
     assert public == {
         "GET /healthz",
         "GET /readyz",
+        "GET /openapi.json",
         "GET /static/{name}",
         "GET /sign-in",
         "POST /sign-in",
