@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 UNIT := -m "not browser and not netns and not slow and not soak"
 
-.PHONY: help setup system run demo smoke test check soak bench clean
+.PHONY: help setup system run demo smoke test check soak bench packages clean
 
 help:
 	@echo "setup   Python environment in .venv (every other target does it too)"

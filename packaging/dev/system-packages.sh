@@ -1,10 +1,11 @@
 #!/bin/sh
-# Debian packages that the browser, remote-session and PostgreSQL tests use. Without root or apt it changes nothing:
+# Debian packages that the browser, remote-session, PostgreSQL and packaging tests use. Without root or apt it changes nothing:
 # the tests that miss a program skip and name it.
 set -eu
 programs="chromium:chromium Xvfb:xvfb Xvnc:tigervnc-standalone-server x11vnc:x11vnc xvncviewer:tigervnc-viewer
 fluxbox:fluxbox xterm:xterm xdotool:xdotool ip:iproute2 ssh:openssh-client sshd:openssh-server strace:strace
-xauth:xauth taskset:util-linux initdb:postgresql"
+xauth:xauth taskset:util-linux initdb:postgresql
+systemd-nspawn:systemd-container debootstrap:debootstrap rpm:rpm nginx:nginx-light caddy:caddy"
 path="$PATH:/usr/sbin:/sbin"
 for bin in /usr/lib/postgresql/*/bin; do path="$path:$bin"; done # Debian keeps initdb out of PATH
 missing=""

@@ -47,7 +47,7 @@ class Server:
         certificate.private_key_pem.write_to_path(folder / "tls.key")
         certificate.cert_chain_pems[0].write_to_path(folder / "tls.crt")
         policy = (ROOT / "configs" / "policy.yaml").read_text()
-        (folder / "policy.yaml").write_text(policy.replace("interval_s: 300", "interval_s: 30"))
+        (folder / "policy.yaml").write_text(policy.replace("interval_s: 300", "interval_s: 15"))
         written = {
             "listen": {"host": SERVER, "port": 8470},
             "public_urls": [self.url],
