@@ -29,6 +29,8 @@ from agent.wire.signals import LandmarkRtt, LandmarkTimes
 MAX_LANDMARKS: Final = 64
 MOST_KEPT: Final = 24
 """Times kept per landmark to tell the median of: all of the first 24, then every second one, every fourth and so on."""
+ENOUGH: Final = 24
+"""Rounds of a day after which one an hour is enough, to be sparing with other people's hosts."""
 MAX_TALLIES: Final = 3
 """Tallies that are kept: one day has at most two."""
 ADDRESS_S: Final = 6 * 3600.0
@@ -77,6 +79,13 @@ class Tally(msgspec.Struct, array_like=True):
     through: Literal["direct", "tunnel"]
     access: Literal["ethernet", "wifi", "mobile", "other", "mixed"]
     times: dict[str, Times]
+    rounds: int = 0
+    hours: int = 0
+    """As in Times, of rounds."""
+
+    def wants(self, hour: int) -> bool:
+        """Whether one more round would add to what is known of the day."""
+        return self.rounds < ENOUGH or not self.hours >> hour & 1
 
 
 class Book(msgspec.Struct):
@@ -91,7 +100,7 @@ class Book(msgspec.Struct):
 
 
 def collect(given: Given) -> Noted:
-    """Time one connection to each landmark and add it to the day's tally.
+    """Time one connection to each landmark and add it to the day's tally; late in the day, only say that again.
 
     Raises:
         Unavailable: there are no landmarks, no network, or one on which nothing should be timed.
@@ -109,6 +118,9 @@ def collect(given: Given) -> Noted:
     book = read_book(given.notes.get(LandmarkRtt.kind, b""))
     tally = tally_of(book, now.date().isoformat(), through, access_of(route, ways, interfaces), landmarks)
 
+    if not tally.wants(now.hour):
+        return Noted(signal=signal_of(tally), note=msgspec.json.encode(book))
+    tally.rounds, tally.hours = tally.rounds + 1, tally.hours | 1 << now.hour
     way = f"{host.boot_id()} {route.interface} {route.gateway} {route.family}"
     if book.way != way:
         book.way, book.addresses = way, {}

@@ -100,6 +100,14 @@ def test_the_smallest_time_and_the_median_of_a_day_come_together_over_many_proce
     assert (found.samples, found.min_ms, found.median_ms, found.hours) == (5, 88.1, 91.0, 5)
 
 
+def test_a_day_that_is_known_well_is_only_added_to_once_an_hour(day: Day) -> None:
+    day.rounds(24, every_s=600)
+    day.host.pass_time(600)
+    before = len(day.host.connected)
+    assert [of(day.round(), "tokyo").samples for _ in range(5)] == [25] * 5, "it is the first round of its hour"
+    assert len(day.host.connected) == before + 3
+
+
 def test_connections_that_fail_are_counted_and_move_no_figure(day: Day) -> None:
     day.round()
     day.host.join(routes=(HOME4,), rtt_ms={ASHBURN: 12.0}.get)
@@ -120,7 +128,7 @@ def test_at_midnight_a_new_day_begins_and_the_last_round_of_the_old_one_said_all
         said.append(day.round())
         day.host.pass_time(1200)
     last = {signal.day: of(signal, "tokyo").samples for signal in said}
-    assert last == {"2026-11-21": 72, "2026-11-22": 72, "2026-11-23": 72}
+    assert last == dict.fromkeys(("2026-11-21", "2026-11-22", "2026-11-23"), 24 + 16)
     assert next(of(one, "tokyo").samples for one in said if one.day == "2026-11-22") == 1
 
 
