@@ -95,6 +95,7 @@ class Cast:
             "credential_id": world.write(_api_token),
             "version": str(world.roster("ana,PF3ABCDE,US,,,").version),
             "travel_id": world.write(_trip),
+            "user_id": world.user("somebody", "viewer").user_id,
         }
         world.roster("ana,PF3ABCDE,GB,,,")
         self.world = world
