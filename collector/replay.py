@@ -6,10 +6,8 @@ moments at which they came, at the end of silences, and at those at which a judg
 
 from __future__ import annotations
 
-import gzip
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 from operator import itemgetter
@@ -19,43 +17,29 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from agent.wire.report import decode_report
-from agent.wire.signals import Displays, LandmarkRtt, RemoteSessions, UsbDevices
-from agent.wire.signing import SENDING_HEADER
+from agent.wire.signals import Displays, UsbDevices
 
-from . import landmark_days
 from .attachments import fold
 from .instants import from_ms, maybe_from_ms, to_ms
 from .judgement.assess import Context, assess, context_digest
 from .judgement.findings import Assessment
 from .judgement.view import (
-    Attachment,
-    Band,
     DeviceView,
     Integrity,
-    LandmarkDay,
     Newest,
-    PastFinding,
     Presence,
-    SessionTrack,
 )
 from .knowledge import Knowledge
 from .projection import (
     SESSION_MEMORY,
-    Sent,
     integrity,
-    measured_at,
-    newest_of,
-    read,
-    skew_s,
-    track_sessions,
-    unreadable,
+    seen_until,
 )
-from .store import alerts, assessments, claims, schema
+from .recollection import State, fold_in, followed
+from .store import alerts, assessments, claims, learnt, schema
 from .store import attachments as plugged
 from .store.database import StoreError
-from .store.views import AWAKE_DAYS, INCIDENT_DAYS, LANDMARK_DAYS, newest_by_kind, past_findings
-from .streams import Heard, Stream, advance
+from .store.views import AWAKE_DAYS, EGRESS_DAYS, INCIDENT_DAYS, LANDMARK_DAYS, egress_of, newest_by_kind, past_findings
 
 MOST_DUE = 1000
 """Judgements between two reports; a device that is never heard again stops there."""
@@ -138,22 +122,6 @@ def _peak_of(made: Iterable[Assessment]) -> Peak:
     return Peak(risk_score=score, rules=tuple(sorted(rules)))
 
 
-@dataclass(slots=True)
-class _State:
-    """What is known of a device at a moment of its past."""
-
-    newest: dict[str, Newest]
-    streams: dict[int, Stream] = field(default_factory=dict)
-    sessions: dict[bytes, SessionTrack] = field(default_factory=dict)
-    attachments: dict[bytes, Attachment] = field(default_factory=dict)
-    landmark_days: dict[tuple[str, str], tuple[datetime, LandmarkDay]] = field(default_factory=dict)
-    """With the moment of the newest figures, by day and way."""
-    past: tuple[PastFinding, ...] = ()
-    band: Band = "none"
-    skew_s: float | None = None
-    occasion: str | None = None
-
-
 class _Past:
     """One device's past, read from the store."""
 
@@ -170,11 +138,15 @@ class _Past:
         self._incidents = rows_of(schema.incidents, schema.incidents.c.at_ms)
         self._silences = rows_of(schema.silences, schema.silences.c.to_ms)
         self._signals = rows_of(schema.signals, schema.signals.c.kind)
+        self._egresses = [
+            (row.first_ms, egress_of(row)) for row in rows_of(schema.egresses, schema.egresses.c.first_ms)
+        ]
+        self._learnt = learnt.place_of(connection, device.device_id)
         self._roster = claims.Past(connection, device.serial)
         streams = rows_of(schema.streams, schema.streams.c.stream_id)
         runs = schema.quiet_runs
         ids = [row.stream_id for row in streams]
-        spans = [(row.received_ms, row.received_ms) for row in _followed(self._reports)]
+        spans = [(row.received_ms, row.received_ms) for row in followed(self._reports)]
         spans += [(row.quiet_from_ms, row.last_ms) for row in streams if row.quiet_from]
         spans += [
             (row.first_ms, row.last_ms) for row in connection.execute(select(runs).where(runs.c.stream_id.in_(ids)))
@@ -194,25 +166,26 @@ class _Past:
 
     def _judgements(self, context: Context) -> Iterator[Assessment]:
         """All of them, at the moments at which something came and at those that fell due in between."""
-        state = _State(newest=self._known_before())
+        state = State(newest=self._known_before())
         for each in state.newest.values():
             if isinstance(each.signal, UsbDevices | Displays):
                 state.attachments |= fold({}, each.signal, each.measured_at, 0.0)
-        followed = {row.row_id for row in _followed(self._reports)}
+        moving = {row.row_id for row in followed(self._reports)}
         events: list[tuple[int, Any]] = [(row.received_ms, row) for row in self._reports]
         events += [(row.to_ms, None) for row in self._silences]
+        events += [(first_ms, None) for first_ms, _ in self._egresses]
         enrolled_ms, until_ms = self._device.enrolled_ms, to_ms(self._until)
         events += [(at_ms, None) for at_ms in self._roster.changes() if enrolled_ms <= at_ms < until_ms]
         events.sort(key=itemgetter(0))
         moments = [from_ms(at_ms) for at_ms, _ in events] + [self._until]
         for (_, row), (at, next_at) in zip(events, pairwise(moments), strict=True):
-            if row is not None and row.row_id in followed:
-                _fold(state, row)
+            if row is not None and row.row_id in moving:
+                fold_in(state, row)
             for made in self._judge(state, context, at, next_at):
                 state.past, state.band = past_findings(made), made.band
                 yield made
 
-    def _judge(self, state: _State, context: Context, at: datetime, next_at: datetime) -> Iterator[Assessment]:
+    def _judge(self, state: State, context: Context, at: datetime, next_at: datetime) -> Iterator[Assessment]:
         for _ in range(MOST_DUE):
             made = assess(self._view(state, at), msgspec.structs.replace(context, as_of=at))
             yield made
@@ -225,7 +198,7 @@ class _Past:
         first_ms = self._reports[0].received_ms if self._reports else 0
         return newest_by_kind([row for row in self._signals if row.received_ms < first_ms])
 
-    def _view(self, state: _State, at: datetime) -> DeviceView:
+    def _view(self, state: State, at: datetime) -> DeviceView:
         remembered = tuple(each for each in state.sessions.values() if at - each.last_seen <= SESSION_MEMORY)
         return DeviceView(
             device_id=self._device.device_id,
@@ -238,14 +211,16 @@ class _Past:
                 for _, (moment, day) in sorted(state.landmark_days.items())
                 if at - moment <= timedelta(days=LANDMARK_DAYS)
             ),
+            egresses=seen_until([track for _, track in self._egresses], at, timedelta(days=EGRESS_DAYS)),
             roster=self._roster.at(to_ms(at)),
+            learnt=self._learnt if self._learnt and self._learnt.since <= at else None,
             integrity=self._integrity(state, at),
             presence=self._presence(state, at),
             past=state.past,
             band=state.band,
         )
 
-    def _integrity(self, state: _State, at: datetime) -> Integrity:
+    def _integrity(self, state: State, at: datetime) -> Integrity:
         since_ms, until_ms = to_ms(at - timedelta(days=INCIDENT_DAYS)), to_ms(at)
         amounts: dict[str, int] = {}
         for row in self._incidents:
@@ -253,7 +228,7 @@ class _Past:
                 amounts[row.kind] = amounts.get(row.kind, 0) + row.amount
         return integrity(amounts, self._device.claims_serial_of, state.skew_s)
 
-    def _presence(self, state: _State, at: datetime) -> Presence:
+    def _presence(self, state: State, at: datetime) -> Presence:
         at_ms = to_ms(at)
         begun = bisect_right(self._begun, at_ms)
         month_ms, week_ms = to_ms(at - timedelta(days=INCIDENT_DAYS)), to_ms(at - timedelta(days=AWAKE_DAYS))
@@ -266,40 +241,3 @@ class _Past:
             longest_gap_s=max(((row.to_ms - row.from_ms) / 1000 for row in silences), default=0.0),
             unreported_awake_s=max((row.awake_s for row in silences if row.to_ms >= week_ms), default=0.0),
         )
-
-
-def _followed(reports: Iterable[Any]) -> Iterator[Any]:
-    """Reports that moved their stream on. Forks and those that came late are evidence, and change nothing else."""
-    last: dict[int, int] = {}
-    for row in reports:
-        if not row.fork and row.sequence > last.get(row.stream_id, 0):
-            last[row.stream_id] = row.sequence
-            yield row
-
-
-def _fold(state: _State, row: Any) -> None:
-    """Take one kept report into the state, as intake did: only what changed in its stream counts."""
-    report = decode_report(gzip.decompress(row.body))
-    values, _signature = msgspec.json.decode(row.headers)
-    received_at = from_ms(row.received_ms)
-    created = int(values["@signature-params"].partition("created=")[2].partition(";")[0])
-    sent = Sent.of(created, values[SENDING_HEADER])
-    state.skew_s, state.occasion = skew_s(sent, received_at), report.occasion
-    fresh = Stream(row.stream_id, "", row.device_id, report.state_epoch, row.received_ms)
-    stream = state.streams.setdefault(row.stream_id, fresh)
-    heard = Heard(report, row.received_ms, row.digest, state.skew_s, sent.dropped)
-    changed = advance(stream, heard, excuse_gap=False, superseded=False).changed
-    for measurement in report.measurements:
-        if measurement.kind not in changed:
-            continue
-        at = measured_at(measurement, report, sent, received_at)
-        state.newest[measurement.kind] = newest_of(
-            measurement.kind, bytes(measurement.data), measurement.failure, at, unreadable(measurement)
-        )
-        signal = read(measurement)
-        if isinstance(signal, RemoteSessions):
-            state.sessions |= track_sessions(state.sessions, signal, at)
-        elif isinstance(signal, UsbDevices | Displays):
-            state.attachments |= fold(state.attachments, signal, at, state.skew_s)
-        elif isinstance(signal, LandmarkRtt) and not landmark_days.problem(signal, at):
-            state.landmark_days[signal.day, signal.through] = at, landmark_days.day_of(signal)

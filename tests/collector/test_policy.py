@@ -28,5 +28,6 @@ def test_only_what_facts_look_at_changes_their_digest() -> None:
     assert policy.facts_digest == Policy(home_countries=("AT", "DE"), allowed_tools=("a",)).facts_digest
     assert policy.facts_digest == msgspec.structs.replace(policy, suppressions=(EXCEPTION,)).facts_digest
     assert policy.facts_digest != msgspec.structs.replace(policy, allowed_tools=()).facts_digest
+    assert policy.facts_digest != msgspec.structs.replace(policy, allowed_hardware=("pikvm",)).facts_digest
     switched = msgspec.structs.replace(policy, groups={"default": Group(probes_off=("clock",))})
     assert policy.facts_digest != switched.facts_digest

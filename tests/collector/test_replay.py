@@ -13,16 +13,21 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from agent.wire.signals import Displays, UsbDevices
 from collector import replay
 from collector.config import Config
 from collector.instants import to_ms
 from collector.judgement.given import ToolInfo
+from collector.judgement.hardware import HardwareTables
 from collector.judgement.policy import Policy
 from collector.judgement.rule import Rule
 from collector.knowledge import Knowledge, load
 from collector.store import alerts, assessments, devices, retention, schema
 from tests.collector.ingest.conftest import NOON, Collector
+from tests.collector.peripherals import KVM_DEVICES
 from tests.laptop import CLOCK, NO_SESSIONS, session, sessions, tools
+
+RULES_OF_PIKVM = ["contradiction-two-pointers", "kvm-attached"]
 
 
 @pytest.fixture
@@ -57,6 +62,21 @@ def a_farm_day(collector: Collector) -> str:
 def test_the_same_rules_say_the_same(collector: Collector) -> None:
     a_farm_day(collector)
     assert lines(collector, collector.known) == [{"devices": 2, "differing": 0}]
+
+
+def test_a_box_that_was_unplugged_is_found_again_and_an_allowed_one_is_not(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop, UsbDevices(devices=(KVM_DEVICES["PiKVM"][0],)), Displays(displays=()))
+    collector.judged(laptop)
+    collector.later(minutes=5)
+    collector.send(laptop, UsbDevices(devices=()))
+    assert "kvm-attached" in {each.rule_id for each in collector.judged(laptop).findings}
+    assert lines(collector, collector.known) == [{"devices": 1, "differing": 0}]
+    policy = msgspec.structs.replace(collector.known.policy, allowed_hardware=("pikvm",))
+    context = msgspec.structs.replace(collector.known.context, policy=policy)
+    (difference, _) = lines(collector, Knowledge(context, collector.known.tools))
+    assert difference["recorded"] == {"risk_score": 64, "rules": RULES_OF_PIKVM}
+    assert difference["replayed"] == {"risk_score": 0, "rules": []}
 
 
 def test_another_policy_shows_which_devices_it_would_have_changed(collector: Collector) -> None:
@@ -206,11 +226,13 @@ def test_the_context_that_is_kept_holds_all_that_a_judgement_was_made_with(colle
         kept = json.loads(kept_under(connection, made.context_digest))
         rules = {name: kept_under(connection, digest) for name, digest in kept["rules"].items()}
         tool_infos = kept_under(connection, kept["tools"])
+        hardware = kept_under(connection, kept["hardware"])
     read = {name: msgspec.json.decode(body, type=Rule).digest for name, body in rules.items()}
     assert read == {each.rule.id: each.digest for each in collector.known.context.rules}
     assert msgspec.json.decode(tool_infos, type=dict[str, ToolInfo]) == collector.known.context.tools
+    assert msgspec.json.decode(hardware, type=HardwareTables) == collector.known.context.hardware
     assert msgspec.convert(kept["policy"], Policy) == collector.known.policy
-    assert set(kept) == {"rules", "tools", "policy", "suppressions", "dispositions", "zones"}
+    assert set(kept) == {"rules", "tools", "hardware", "policy", "suppressions", "dispositions", "zones"}
 
 
 def test_a_decision_makes_a_new_context_but_keeps_no_rule_twice(collector: Collector) -> None:

@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = [path for top in ("agent", "collector") for path in sorted((ROOT / top).rglob("*.py"))]
 LONGEST = 310
 READ_BY_NO_FACT = {
-    "platform": "identity of the asset and context for people; its rules come with the hardware signals",
     "power": "context for people; its rules come with the posture signals",
 }
 
