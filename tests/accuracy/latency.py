@@ -80,9 +80,7 @@ class World:
 
     def united_states(self) -> list[str]:
         """Servers of the contiguous United States."""
-        return [
-            key for key, node in self.nodes.items() if node.country == "United States" and node.name != "Honolulu"
-        ]
+        return [key for key, node in self.nodes.items() if node.country == "United States" and node.name != "Honolulu"]
 
     def abroad(self) -> list[str]:
         """Servers in any other country; Canada is next door."""
@@ -109,9 +107,7 @@ def world() -> World:
 def last_miles(*access: str) -> tuple[float, ...]:
     """Round trips to the first public hop of homes with these kinds of access, in milliseconds."""
     return tuple(
-        float(row["min_rtt_first_public_hop_ms"])
-        for row in rows("atlas_lastmile_2023.csv")
-        if row["access"] in access
+        float(row["min_rtt_first_public_hop_ms"]) for row in rows("atlas_lastmile_2023.csv") if row["access"] in access
     )
 
 
@@ -176,14 +172,14 @@ def detected(
 
 
 def falsely_accused(
-    landmarks: Landmarks, miles: tuple[float, ...], limit_ms: float, seed: int
+    landmarks: Landmarks, miles: tuple[float, ...], limit_ms: float, seed: int, claims: int = DISPLACED
 ) -> tuple[Share, Share]:
     """Honest homes near each US server, with each last mile: (ruled out by light, excess). None lives within 100 km of a
     landmark: that is the harder case."""
     seen, random, light, too_late = world(), Random(seed), Share(), Share()
     for device in seen.united_states():
         direct = seen.rtts_of(device, landmarks)
-        for _ in range(DISPLACED):
+        for _ in range(claims):
             claim = area([Disc(centre=displaced(random, seen.nodes[device].point), radius_km=50)], landmarks.sites)
             for mile in miles:
                 rtts = {name: ms + mile for name, ms in direct.items()}

@@ -22,7 +22,7 @@ ENOUGH_DAYS: Final = 3
 """Days with enough connections before an excess is known or denied."""
 STAY_MS: Final = {False: 45, True: 90}
 """Excess within which 99 % of lines stay, by whether the line is mobile: what goes beyond it is printed as added."""
-LONG_MS: Final = 120.0
+LONG_MS: Final = 100.0
 """Excess that no line of the measurements has, wherever in the claimed countries it stands."""
 GEOSTATIONARY_MS: Final = 450.0
 """Up and down and back by a geostationary satellite takes 477 ms: from here on the line itself may be the reason."""
@@ -82,7 +82,7 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     added_ms: int | None = None
     """What is added beyond that at least."""
     long_days: int | None = None
-    """Newest days in a row on which a line that is not mobile has an excess between 120 and 450 ms wherever in the
+    """Newest days in a row on which a line that is not mobile has an excess between 100 and 450 ms wherever in the
     claimed countries the machine stands; unknown with fewer than 3 measured days."""
     long_landmark: str | None = None
     """The landmark that explains most of its time."""
