@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 import msgspec
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from collector.instants import to_ms
@@ -20,6 +20,21 @@ _decoder = msgspec.json.Decoder(Assessment)
 def waiting(connection: Connection, limit: int) -> list[str]:
     """Devices whose input changed since they were judged."""
     return list(connection.execute(select(schema.pending.c.device_id).limit(limit)).scalars())
+
+
+def count_waiting(connection: Connection) -> int:
+    """How many devices wait to be judged."""
+    return int(connection.execute(select(func.count()).select_from(schema.pending)).scalar_one())
+
+
+def scores(connection: Connection, device_id: str, limit: int = 500) -> list[tuple[int, int]]:
+    """The newest changes of a device's score as (milliseconds since 1970, score), oldest first."""
+    table = schema.risk_log
+    newest = select(table.c.at_ms, table.c.risk_score).where(
+        table.c.device_id == device_id, table.c.risk_score.is_not(None)
+    )
+    rows = connection.execute(newest.order_by(table.c.position.desc()).limit(limit)).all()
+    return [(row.at_ms, row.risk_score) for row in reversed(rows)]
 
 
 def queue(connection: Connection, device_ids: Collection[str]) -> None:

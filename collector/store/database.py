@@ -113,6 +113,14 @@ def require_current(engine: Engine) -> None:
         )
 
 
+def size_bytes(connection: Connection) -> int:
+    """How much room the database takes."""
+    if connection.dialect.name == "postgresql":
+        return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+    pages, size = (connection.exec_driver_sql(f"PRAGMA {name}").scalar_one() for name in ("page_count", "page_size"))
+    return int(pages) * int(size)
+
+
 def upsert(connection: Connection, table: Table, keep: tuple[str, ...] = ()) -> Insert:
     """INSERT that replaces the row of the same primary key, but for the columns in `keep`."""
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

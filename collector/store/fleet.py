@@ -14,6 +14,7 @@ import msgspec
 from sqlalchemy import case, func, literal, select, tuple_
 from sqlalchemy.engine import Connection
 
+from agent.wire.report import Failure
 from collector.judgement.findings import Coverage
 from collector.judgement.risk import BAND_ORDER
 
@@ -254,15 +255,15 @@ def missing(connection: Connection, most: int = 6) -> Missing:
     return Missing(sampled=len(bodies), reasons=_ranked(counts)[:most])
 
 
-def failing(connection: Connection, most: int = 8) -> list[tuple[str, str, int]]:
+def failing(connection: Connection, most: int = 8) -> list[tuple[str, Failure, int]]:
     """Probes that fail in a way that somebody should look at: (kind, failure, devices), the most frequent first."""
     table = schema.signals
-    count = func.count().label("count")
     broken = table.c.failure.in_(("crashed", "denied", "over_budget", "timeout"))
     rows = connection.execute(
-        select(table.c.kind, table.c.failure, count).where(broken).group_by(table.c.kind, table.c.failure)
+        select(table.c.kind, table.c.failure, func.count()).where(broken).group_by(table.c.kind, table.c.failure)
     )
-    return sorted(((row.kind, row.failure, row.count) for row in rows), key=lambda each: -each[2])[:most]
+    found = [(kind, failure, int(count)) for kind, failure, count in rows]
+    return sorted(found, key=lambda each: (-each[2], each[0]))[:most]
 
 
 def losses(connection: Connection, since_ms: int) -> dict[str, tuple[int, int]]:

@@ -1,71 +1,123 @@
-"""console: the pages: the alert queue, an alert, the devices, a device. Each calls what the REST API calls."""
+"""console: the pages of alerts: the queue, and one alert. They do what the REST API does."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
 from starlette.responses import RedirectResponse, Response
 
 from collector.judgement.alerting import Disposition
-from collector.judgement.findings import Assessment
-from collector.store import alerts, assessments, devices
+from collector.store import alerts, devices, users
 from collector.store.alerts import Alert
-from collector.store.devices import DeviceRow
 
 from .answers import Ranked, cursor, position_of
 from .errors import ApiError
 from .gate import Call, Entry
 from .pages import page
-from .presenters import PLACES, indented, measured, probe_gaps, rule_gaps, summary_blocks
-from .soc import device_position, expires_at, require_device, retire
+from .presenters import summary_blocks
 from .triage import (
     MAX_TEXT,
     acknowledge,
     alert_position,
+    assign,
     close,
     comment,
+    may_work_on_alerts,
     require_alert,
     status_of,
 )
 
 PAGE: Final = 50
 FILTERS: Final = {"open": "Open", "acknowledged": "Acknowledged", "closed": "Closed", "all": "All"}
+WHOSE: Final = {"": "Anybody’s", "mine": "Mine", "nobody": "Unassigned"}
 DISPOSITIONS: Final[dict[str, Disposition]] = {"confirmed": "confirmed", "benign": "benign"}
+REASONS: Final[dict[Disposition, tuple[str, ...]]] = {
+    "confirmed": (
+        "worked on from elsewhere by remote-control software",
+        "worked on from elsewhere by hardware",
+        "taken abroad",
+        "one of many machines in one place",
+    ),
+    "benign": (
+        "IT support or administration",
+        "approved travel or relocation",
+        "company VPN, gateway or office",
+        "docking station, test equipment or home lab",
+        "wrong or outdated place data",
+    ),
+}
+"""What people mostly find, by disposition: it is written into the note."""
 DONE: Final = {
     "acknowledged": "The alert is acknowledged; you are its assignee.",
+    "assigned": "The alert was assigned.",
     "closed": "The alert is closed.",
     "commented": "The comment was added.",
-    "retired": "The laptop is retired; its reports are refused from now on.",
 }
-
-
-def home(_call: Call) -> Response:
-    """GET /."""
-    return RedirectResponse("/alerts", 303)
 
 
 def show_queue(call: Call) -> Response:
     """GET /alerts: open ones unless asked otherwise."""
-    chosen = call.query("status") or "open"
+    return _queue(call)
+
+
+def _queue(call: Call, status_code: int = 200, problem: str = "") -> Response:
+    chosen, whose = call.query("status") or "open", call.query("whose")
     status = None if chosen == "all" else status_of(chosen)
+    if whose not in WHOSE:
+        raise ApiError("bad-request", 400, "whose: expected mine or nobody")
     with call.services.store.read() as connection:
-        found = alerts.listing(connection, status=status, before=position_of(call, Ranked), limit=PAGE + 1)
+        found = alerts.listing(
+            connection,
+            status=status,
+            assignee={"": None, "mine": call.who.name, "nobody": ""}[whose],
+            before=position_of(call, Ranked),
+            limit=PAGE + 1,
+        )
         names = devices.hostnames(connection, {each.subject_id for each in found})
         highest = devices.listing(connection, limit=1) if not found else []
         fleet = devices.count(connection)
+        counts = alerts.counts(connection)
     shown = found[:PAGE]
     return page(
         call.request,
         "alerts.html",
+        status_code,
         alerts=shown,
         names=names,
         chosen=chosen,
+        whose=whose,
         filters=FILTERS,
+        people=WHOSE,
+        counts=counts,
         fleet=fleet,
         highest=highest[0] if highest else None,
         following=cursor(alert_position(shown[-1])) if len(found) > PAGE else None,
+        problem=problem,
+        done=_acknowledged(call.query("done")),
     )
+
+
+def _acknowledged(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and len(text) < 4):
+        return ""
+    return f"{text} {'alert is' if text == '1' else 'alerts are'} acknowledged; you look into them."
+
+
+def acknowledge_some(call: Call) -> Response:
+    """POST /alerts: acknowledge all whose boxes are ticked. Those that somebody closed meanwhile are left out."""
+    wanted = call.ticked("alert")[:PAGE]
+    if not wanted:
+        return _queue(call, 400, "Tick the alerts that you look into.")
+    taken = 0
+    for alert_id in wanted:
+        try:
+            acknowledge(call, alert_id, lambda _alert: None)
+        except ApiError as error:
+            if error.status not in (404, 409):
+                raise
+        else:
+            taken += 1
+    return RedirectResponse(f"/alerts?done={taken}", 303)
 
 
 def show_alert(call: Call) -> Response:
@@ -79,6 +131,9 @@ def _alert_page(call: Call, status: int = 200, problem: str = "", form: dict[str
         alert = require_alert(connection, call.path["alert_id"])
         history = alerts.history(connection, alert.alert_id)
         device = devices.find(connection, alert.subject_id)
+        people = [user.name for user in users.list_users(connection) if may_work_on_alerts(user)]
+        earlier = alerts.find(connection, alert.previous_alert_id) if alert.previous_alert_id else None
+        later = alerts.following(connection, alert.alert_id)
     return page(
         call.request,
         "alert.html",
@@ -86,6 +141,10 @@ def _alert_page(call: Call, status: int = 200, problem: str = "", form: dict[str
         alert=alert,
         history=history,
         device=device,
+        earlier=earlier,
+        later=later,
+        people=people,
+        reasons=REASONS,
         blocks=summary_blocks(alert.summary),
         form=form or {},
         problem=problem,
@@ -97,6 +156,15 @@ def _alert_page(call: Call, status: int = 200, problem: str = "", form: dict[str
 def acknowledge_alert(call: Call) -> Response:
     """POST /alerts/{alert_id}/acknowledge."""
     return _act(call, "acknowledged", lambda _form: acknowledge(call, call.path["alert_id"], lambda _alert: None))
+
+
+def assign_alert(call: Call) -> Response:
+    """POST /alerts/{alert_id}/assign."""
+
+    def act(form: dict[str, str]) -> Alert:
+        return assign(call, call.path["alert_id"], form.get("assignee") or None, lambda _alert: None)
+
+    return _act(call, "assigned", act)
 
 
 def close_alert(call: Call) -> Response:
@@ -111,7 +179,14 @@ def close_alert(call: Call) -> Response:
             if form.get("version") != str(alert.version):
                 raise ApiError("conflict", 409, "The alert changed while you were reading. Look again, then close it.")
 
-        return close(call, call.path["alert_id"], disposition, _written(form, "note"), unchanged)
+        reason = form.get("reason", "")
+        known = reason in REASONS[disposition]
+        if reason and not known:
+            raise ApiError(
+                "bad-request", 400, "The reason belongs to the other decision. Choose one that fits, or none."
+            )
+        note = ". ".join(filter(None, (reason[:1].upper() + reason[1:], _written(form, "note"))))
+        return close(call, call.path["alert_id"], disposition, note, unchanged)
 
     return _act(call, "closed", act)
 
@@ -140,77 +215,12 @@ def _act(call: Call, done: str, act: Any) -> Response:
     return RedirectResponse(f"/alerts/{call.path['alert_id']}?done={done}", 303)
 
 
-def show_devices(call: Call) -> Response:
-    """GET /devices: the highest score first."""
-    q = call.query("q").strip()
-    with call.services.store.read() as connection:
-        rows = devices.listing(connection, after=position_of(call, Ranked), limit=PAGE + 1, q=q)
-        fleet = devices.count(connection)
-    shown = rows[:PAGE]
-    return page(
-        call.request,
-        "devices.html",
-        rows=shown,
-        q=q,
-        fleet=fleet,
-        following=cursor(device_position(shown[-1])) if len(rows) > PAGE else None,
-    )
-
-
-def show_device(call: Call) -> Response:
-    """GET /devices/{device_id}."""
-    with call.services.store.read() as connection:
-        row = require_device(connection, call.path["device_id"])
-        assessment = assessments.load(connection, row.device_id)
-        raw = devices.raw_signals(connection, row.device_id)
-        keys = devices.keys(connection, row.device_id)
-        found = alerts.listing(connection, subject_id=row.device_id, limit=20)
-    titles = {ready.rule.id: ready.rule.title for ready in call.services.judge.rules}
-    return page(
-        call.request,
-        "device.html",
-        row=row,
-        assessment=assessment,
-        counted=[each for each in _findings(assessment) if each.counts],
-        suppressed=[each for each in _findings(assessment) if not each.counts],
-        places=PLACES,
-        rule_gaps=rule_gaps(assessment, titles) if assessment else [],
-        probe_gaps=probe_gaps(each.newest for each in raw) if row.last_seen else [],
-        signals=indented(raw),
-        measured=measured,
-        keys=keys,
-        alerts=found,
-        overdue=_overdue(row, call.services.now()),
-        done=DONE.get(call.query("done"), ""),
-    )
-
-
-def _findings(assessment: Assessment | None) -> tuple[Any, ...]:
-    return assessment.findings if assessment else ()
-
-
-def _overdue(row: DeviceRow, now: datetime) -> bool:
-    """The score is older than anybody should rely on."""
-    return row.last_seen is not None and expires_at(row) < now
-
-
-def retire_device(call: Call) -> Response:
-    """POST /devices/{device_id}/retire."""
-    device_id = call.path["device_id"]
-    if call.form().get("sure") != "yes":
-        raise ApiError("bad-request", 400, "Tick the box to retire the laptop.")
-    retire(call, device_id)
-    return RedirectResponse(f"/devices/{device_id}?done=retired", 303)
-
-
 ENTRIES: Final = (
-    Entry(method="GET", path="/", handler=home, needs="alerts:read"),
     Entry(method="GET", path="/alerts", handler=show_queue, needs="alerts:read"),
+    Entry(method="POST", path="/alerts", handler=acknowledge_some, needs="alerts:write"),
     Entry(method="GET", path="/alerts/{alert_id}", handler=show_alert, needs="alerts:read"),
     Entry(method="POST", path="/alerts/{alert_id}/acknowledge", handler=acknowledge_alert, needs="alerts:write"),
+    Entry(method="POST", path="/alerts/{alert_id}/assign", handler=assign_alert, needs="alerts:write"),
     Entry(method="POST", path="/alerts/{alert_id}/close", handler=close_alert, needs="alerts:write"),
     Entry(method="POST", path="/alerts/{alert_id}/comments", handler=comment_alert, needs="alerts:write"),
-    Entry(method="GET", path="/devices", handler=show_devices, needs="devices:read"),
-    Entry(method="GET", path="/devices/{device_id}", handler=show_device, needs="devices:read"),
-    Entry(method="POST", path="/devices/{device_id}/retire", handler=retire_device, needs="devices:write"),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from gzip import compress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +21,15 @@ from .services import services
 from .texts import ago, laptop_lines, laptop_text, utc, visible
 
 FOLDER: Final = Path(__file__).parent
-STATIC: Final = {"farhand.css": "text/css; charset=utf-8", "mark.svg": "image/svg+xml"}
+STATIC: Final = {
+    "farhand.css": "text/css; charset=utf-8",
+    "mark.svg": "image/svg+xml",
+    "world-atlantic.svg": "image/svg+xml",
+    "world-pacific.svg": "image/svg+xml",
+}
 _files: Final = {name: (FOLDER / "static" / name).read_bytes() for name in STATIC}
+_packed: Final = {name: compress(body, 9, mtime=0) for name, body in _files.items()}
+_tags: Final = {name: f'"{sha256(body).hexdigest()[:32]}"' for name, body in _files.items()}
 
 
 @pass_context
@@ -32,6 +40,15 @@ def _when(context: Context, moment: datetime | str | None) -> Markup:
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     element = '<time datetime="{}">{}</time> <span class="age">({})</span>'
     return Markup(element).format(at.isoformat(), utc(at), ago(at, context["now"]))
+
+
+@pass_context
+def _age(context: Context, moment: datetime | str | None) -> Markup:
+    """How long ago a moment was, with the moment itself for who points at it."""
+    if moment is None:
+        return Markup("never")
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(at.isoformat(), utc(at), ago(at, context["now"]))
 
 
 environment: Final = Environment(
@@ -46,6 +63,8 @@ environment.filters |= {
     "laptop_lines": laptop_lines,
     "visible": visible,
     "when": _when,
+    "age": _age,
+    "megabytes": lambda size: f"{size / 1e6:,.1f} MB",
     "thousands": lambda number: f"{number:,}",
     "percent": lambda share: f"{share:.0%}",
 }
@@ -64,13 +83,15 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
 
 
 def static(call: Call) -> Response:
-    """GET /static/{name}: the style sheet and the mark."""
+    """GET /static/{name}: the style sheet, the mark and the outlines of the world."""
     name = call.path["name"]
     if name not in STATIC:
         raise ApiError("not-found", 404, "there is no such file")
-    headers = {"ETag": f'"{sha256(_files[name]).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
+    headers = {"ETag": _tags[name], "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if call.request.headers.get("if-none-match") == headers["ETag"]:
         return Response(None, 304, headers)
+    if "gzip" in call.request.headers.get("accept-encoding", ""):
+        return Response(_packed[name], 200, headers | {"Content-Encoding": "gzip"}, STATIC[name])
     return Response(_files[name], 200, headers, STATIC[name])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -11,7 +12,8 @@ import msgspec
 from agent.wire.report import Failure
 from agent.wire.signals import KINDS
 from collector.judgement.findings import Assessment
-from collector.judgement.view import Newest
+from collector.judgement.view import NetworkClass, Newest
+from collector.store.attachments import Listed
 from collector.store.devices import RawSignal
 
 PLACES: Final = {
@@ -27,6 +29,8 @@ MEASURED: Final = {
     "remote_sessions": "Control sessions",
     "usb_devices": "USB devices",
     "displays": "Monitors",
+    "network_path": "The way to the network",
+    "landmark_rtt": "Times to known places",
 }
 FAILURES: Final[Mapping[Failure, str]] = {
     "unsupported": "this system has no such thing",
@@ -40,6 +44,21 @@ FAILURES: Final[Mapping[Failure, str]] = {
 UNREADABLE: Final = {
     "unknown_kind": "the agent is newer than this collector",
     "malformed": "what was sent cannot be read",
+}
+
+
+NETWORKS: Final[Mapping[NetworkClass, str]] = {
+    "access": "homes and offices",
+    "mobile": "mobile",
+    "satellite": "satellite",
+    "hosting": "data centre",
+    "vpn": "VPN provider",
+    "tor": "Tor exit",
+    "relay": "privacy relay",
+    "gateway": "company gateway",
+    "anycast": "anycast: its place means nothing",
+    "private": "not on the internet",
+    "unknown": "unknown use",
 }
 
 
@@ -105,3 +124,38 @@ def _spread(text: str) -> str:
         return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return text
+
+
+class Hardware(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is or was plugged in, in words. The names are the hardware's own."""
+
+    what: str
+    name: str
+    ids: str
+    """Vendor and product, and the serial number where there is one."""
+    where: str
+    """Port or connector."""
+    first_seen: datetime
+    removed_at: datetime | None
+
+
+def hardware(listed: Listed) -> Hardware:
+    """An attachment as the page shows it."""
+    found = listed.attachment
+    what, name, ids, where = "USB device, gone before it was read", "", "", ""
+    if found.usb is not None:
+        usb = found.usb
+        what, where = "USB device", usb.port
+        name = " ".join(filter(None, (usb.manufacturer, usb.product)))
+        ids = f"{usb.vendor_id}:{usb.product_id}" + (f", serial {usb.serial}" if usb.serial else "")
+    elif found.display is not None:
+        display = found.display
+        what = "Built-in display" if display.internal else "Monitor"
+        name = display.name or ("" if display.readable else "its description cannot be read")
+        where = display.connector
+        ids = " ".join(filter(None, (display.vendor, display.product_code, display.serial_text)))
+    elif found.brief is not None:
+        where = found.brief.device
+    return Hardware(
+        what=what, name=name, ids=ids, where=where, first_seen=found.first_seen, removed_at=found.removed_at
+    )

@@ -56,6 +56,15 @@ def laptop_lines(text: str, limit: int = 4000) -> Markup:
 _MARK: Final = Markup('<span class="sign">{}</span>')
 
 
+_FORMULA: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+
+
+def cell(text: str, limit: int = SHOWN) -> str:
+    """A text for a spreadsheet: one that would be taken for a formula gets a quote before it, as spreadsheets do."""
+    shown = visible(text, limit)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """How long ago, or how far ahead, in the largest unit that fits."""
     seconds = (now - moment).total_seconds()
