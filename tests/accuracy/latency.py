@@ -19,8 +19,9 @@ from collector.judgement.geometry import EARTH_RADIUS_KM, Point, distance_km
 from collector.judgement.physics import Disc, Landmarks, Site, area, excess, light_gap
 
 VARIABLE = "FARHAND_EVAL_DATA"
-TEN = "Washington Chicago Dallas LosAngeles Seattle London Frankfurt Tokyo Singapore SaoPaulo".split()
-TWENTY = [*TEN, *"NewYork Atlanta Miami Denver Toronto Paris HongKong Seoul Bangalore Sydney".split()]
+TEN = ["Washington", "Chicago", "Dallas", "LosAngeles", "Seattle", "London", "Frankfurt", "Tokyo", "Singapore"]
+TEN += ["SaoPaulo"]
+TWENTY = [*TEN, "NewYork", "Atlanta", "Miami", "Denver", "Toronto", "Paris", "HongKong", "Seoul", "Bangalore", "Sydney"]
 HOME = ("LAN", "WIFI", "SATELLITE")
 CLAIMS = 25
 """Cities that each device abroad claims to be in."""
@@ -174,8 +175,10 @@ def detected(
 def falsely_accused(
     landmarks: Landmarks, miles: tuple[float, ...], limit_ms: float, seed: int, claims: int = DISPLACED
 ) -> tuple[Share, Share]:
-    """Honest homes near each US server, with each last mile: (ruled out by light, excess). None lives within 100 km of a
-    landmark: that is the harder case."""
+    """Honest homes near each US server, with each last mile: (ruled out by light, excess).
+
+    None lives within 100 km of a landmark: that is the harder case.
+    """
     seen, random, light, too_late = world(), Random(seed), Share(), Share()
     for device in seen.united_states():
         direct = seen.rtts_of(device, landmarks)

@@ -47,9 +47,8 @@ def measure(line: str, count: int) -> dict[str, float]:
     places, miles = world().named(TEN if count == 10 else TWENTY), last_miles(*access)
     found = detected(places, miles, limit_ms, SEED)
     strict = detected(places, miles, limit_ms, SEED, near_km=100.0)
-    print(
-        f"landmarks within 100 km of the device left out: {strict.light.percent:.1f} {strict.light_or_excess.percent:.1f}"
-    )
+    shares = f"{strict.light.percent:.1f} {strict.light_or_excess.percent:.1f}"
+    print(f"landmarks within 100 km of the device left out: {shares}")
     assert found.light.percent - strict.light.percent < 1.0
     light, too_late = falsely_accused(places, miles, limit_ms, SEED)
     assert light.so == 0, "light never accuses an honest home"

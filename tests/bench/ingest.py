@@ -21,13 +21,17 @@ import time
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
+from agent.wire.signals import Signal
+from collector import landmarks
 from collector.store.database import migrate, open_engine
 from collector.store.enrolment import NewDevice, add_device
 from tests import laptop as world
 
 PORT = 8479
 CONNECTIONS = 64
+LANDMARKS = [entry.id for entry in landmarks.load()]
 
 
 def prepare(database: Path, count: int) -> list[world.Laptop]:
@@ -61,16 +65,35 @@ def first_round(laptops: list[world.Laptop], at: datetime) -> list[bytes]:
     return [raw_request(each.request(each.first_report(at), at)) for each in laptops]
 
 
-def later_round(laptops: list[world.Laptop], at: datetime, number: int, changed_share: float) -> list[bytes]:
-    """One report of each laptop; an even share of them carries a session whose counters moved."""
+def later_round(
+    laptops: list[world.Laptop], at: datetime, number: int, changed_share: float, landmark_every: int = 0
+) -> list[bytes]:
+    """One report of each laptop; an even share of them carries a session whose counters moved.
+
+    Args:
+        landmark_every: one report in so many carries new times to 21 landmarks, as at every fourth or sixth cycle.
+    """
     step = round(1 / changed_share) if changed_share else 0
     made = []
     for index, each in enumerate(laptops):
-        signals = world.NO_SESSIONS
+        signals: list[Signal] = [world.NO_SESSIONS]
         if step and index % step == 0:
-            signals = world.sessions(world.session(sent=1_000_000 + number * 50_000, rtt_ms=25.0))
-        made.append(raw_request(each.request(each.report(at, signals), at)))
+            signals = [world.sessions(world.session(sent=1_000_000 + number * 50_000, rtt_ms=25.0))]
+        if landmark_every and (index + number) % landmark_every == 0:
+            signals.append(landmark_times(index, number, at))
+        made.append(raw_request(each.request(each.report(at, *signals), at)))
     return made
+
+
+def landmark_times(index: int, number: int, at: datetime) -> Signal:
+    """A day's times so far, as of that round: each landmark's smallest of that many draws from 1 to 6 ms above 10 ms
+    and more, which is how lines at home scatter."""
+    random = Random(index)
+    least: dict[str, float] = {}
+    for name in LANDMARKS:
+        draws = (10 * (1 + len(least)) + 1 + random.expovariate(0.2) for _ in range(4 + number))
+        least[name.replace("-", "_")] = round(min(draws), 2)
+    return world.landmark_rtt(at.date().isoformat(), samples=4 + number, hours=1 + number // 3, **least)
 
 
 async def send(requests: deque[bytes], latencies: list[float], statuses: dict[str, int], until: float) -> None:
@@ -151,6 +174,7 @@ def main(arguments: list[str] | None = None) -> dict[str, object]:
     options.add_argument("--devices", type=int, default=10_000)
     options.add_argument("--seconds", type=float, default=60)
     options.add_argument("--changed", type=float, default=0.1)
+    options.add_argument("--landmarks", type=int, default=4, help="one report in so many has new landmark times")
     options.add_argument("--expected", type=int, default=3000, help="reports per second to prepare for")
     chosen = options.parse_args(arguments)
     os.sched_setaffinity(0, {0, 1})
@@ -162,7 +186,8 @@ def main(arguments: list[str] | None = None) -> dict[str, object]:
         rounds = int(chosen.seconds * chosen.expected / chosen.devices) + 1
         requests: deque[bytes] = deque()
         for number in range(rounds):
-            requests.extend(later_round(laptops, at + timedelta(seconds=number + 1), number, chosen.changed))
+            later = later_round(laptops, at + timedelta(seconds=number + 1), number, chosen.changed, chosen.landmarks)
+            requests.extend(later)
         process = start(folder)
         os.sched_setaffinity(0, {1})
         try:

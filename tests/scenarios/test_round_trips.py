@@ -110,7 +110,7 @@ def test_the_tunnel_is_told_with_its_length_and_opens_an_alert(world: World) -> 
 
 
 def test_a_short_tunnel_is_found_by_the_place_of_work_and_opens_no_alert_alone(world: World) -> None:
-    laptop, made = live(world, rtts(NEW_YORK, line_ms=3, added_ms=90))
+    _, made = live(world, rtts(NEW_YORK, line_ms=3, added_ms=90))
     assert found(made) == {"path-delay-unexplained"}
     assert made.risk_score < 70
 
@@ -148,6 +148,6 @@ def test_approved_travel_widens_the_claim_for_its_days(world: World) -> None:
 
 
 def test_a_trip_within_the_country_is_no_alert(world: World) -> None:
-    laptop, made = live(world, rtts(Point(lat=37.34, lon=-121.89)), days=1)
+    _, made = live(world, rtts(Point(lat=37.34, lon=-121.89)), days=1)
     assert found(made) == {"home-ruled-out-by-light"}
     assert made.risk_score < 40
