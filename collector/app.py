@@ -21,8 +21,10 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import knowledge
-from .config import Config
+from .config import Config, geo_folder
 from .enrol import Enroller
+from .geo.locator import Locator
+from .hashing import load_secret
 from .ingest import Refused
 from .instants import to_ms
 from .jobs import run_jobs
@@ -86,6 +88,7 @@ def create_app(
     Raises:
         MistakesError: rules or policy are wrong.
         StoreError: the database's tables are not current.
+        HashSecretError: the file with the secret for hashes cannot be used.
     """
     known = known or knowledge.load(Path(config.policy))
     engine = open_engine(database_url(config))
@@ -93,13 +96,15 @@ def create_app(
     metrics = Metrics()
     judge = Judge(known.context, known.intervals_s, metrics, now)
     publisher = _prepare(engine, judge, known, now)
-    store = Store(engine, judge.between_writes)
+    locator = Locator(geo_folder(config), metrics)
+    store = Store(engine, judge.between_writes, locator)
     shared = Services(
         config=config,
         store=store,
         keys=KeyRing(store),
         judge=judge,
         metrics=metrics,
+        locator=locator,
         tools=known.context.tools,
         now=now,
     )
@@ -146,6 +151,7 @@ def _agent_api(shared: Services, publisher: Publisher, known: Knowledge) -> Agen
         authorities=authorities(shared.config),
         max_encoded=limits.encoded_bytes,
         max_decoded=limits.decoded_bytes,
+        hash_secret=load_secret(Path(shared.config.data_dir)),
         reports=RateLimit(limits.reports_per_minute, limits.reports_at_once),
         enrolments=RateLimit(ENROLMENTS_PER_MINUTE, 10 * ENROLMENTS_PER_MINUTE),
         now=shared.now,

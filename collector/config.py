@@ -172,6 +172,11 @@ def read_policy(path: Path, known: Known) -> tuple[Policy | None, list[Mistake]]
     policy = document.read(Policy)
     for place, expected, name, names in unknown_names(policy or document.read_rest(Policy), known):
         document.add(place, f'expected {expected}, got "{name}"; {nearest(name, names)}')
+    for index, network in enumerate((policy or document.read_rest(Policy)).company_networks):
+        for at, written in enumerate(network.ranges):
+            if not _is_network(written):
+                words = f'expected a range of addresses, got "{written}"; write one such as 192.0.2.0/24'
+                document.add(f"company_networks[{index}].ranges[{at}]", words)
     own = policy.landmarks if policy is not None else LandmarkPolicy()
     for index, field, text in landmarks.clashes(own.own, landmarks.load() if own.shipped else ()):
         document.add(f"landmarks.own[{index}].{field}", text)

@@ -29,6 +29,7 @@ from agent.wire.signing import (
     signature_base,
 )
 
+from .hashing import sealed
 from .instants import to_ms
 from .keys import DeviceKey, verify
 from .projection import Sent, skew_s
@@ -127,7 +128,17 @@ def decode_body(body: bytes, encoding: str, digest: str, max_decoded: int) -> by
     return decoded
 
 
-def accept(key: DeviceKey, signed: Signed, authority: str, body: bytes, max_decoded: int, now: datetime) -> Arrival:
+def accept(
+    key: DeviceKey,
+    signed: Signed,
+    authority: str,
+    body: bytes,
+    max_decoded: int,
+    now: datetime,
+    heard_from: str = "",
+    *,
+    hash_secret: bytes,
+) -> Arrival:
     """A report ready to be stored.
 
     Args:
@@ -137,6 +148,8 @@ def accept(key: DeviceKey, signed: Signed, authority: str, body: bytes, max_deco
         body: the encoded bytes, within the size cap.
         max_decoded: most bytes after decoding.
         now: collector time of arrival.
+        heard_from: address of the sender, by a trusted proxy's word where one is between.
+        hash_secret: what hashes of third parties' identifiers are hashed with before they are stored.
 
     Raises:
         Refused: the body is not what was signed, not a report, or about another device.
@@ -158,4 +171,6 @@ def accept(key: DeviceKey, signed: Signed, authority: str, body: bytes, max_deco
         sent=sent,
         headers=msgspec.json.encode([evidence, signed.signature]),
         body=body,
+        heard_from=heard_from,
+        sealed=sealed(report, hash_secret),
     )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import func, select
 
 from . import importing
+from .geo.status import status
 from .instants import to_ms
-from .store import assessments, devices, retention, schema, travel
+from .judgement import learning
+from .store import assessments, devices, learnt, retention, schema, travel
 from .store.writer import StoreUnavailableError
 from .web.services import Services
 
@@ -18,6 +22,8 @@ log = logging.getLogger(__name__)
 SWEEP_S: Final = 5.0
 COUNT_S: Final = 60.0
 RETAIN_S: Final = 3600.0
+LEARN_S: Final = 6 * 3600.0
+LEARN_AT_ONCE: Final = 500
 DUE_AT_ONCE: Final = 2000
 DAY_MS: Final = 86_400_000
 
@@ -30,6 +36,9 @@ async def run_jobs(services: Services) -> None:
             await sweep(services)
             if rounds % int(COUNT_S / SWEEP_S) == 0:
                 await asyncio.to_thread(count_incidents, services)
+                await asyncio.to_thread(refresh_places, services)
+            if rounds % int(LEARN_S / SWEEP_S) == 0:
+                await learn_places(services)
             if rounds % int(RETAIN_S / SWEEP_S) == 0:
                 await retain(services)
         except StoreUnavailableError as error:
@@ -70,6 +79,36 @@ def count_incidents(services: Services) -> None:
     services.metrics.incidents.clear()
     for row in found:
         services.metrics.incidents.labels(row.kind).set(int(row.amount))
+
+
+def refresh_places(services: Services) -> None:
+    """Take up place data that is new, and tell how old it is."""
+    services.locator.refresh()
+    services.metrics.geo_age_days.clear()
+    for each in status(services.locator, services.now().date()).sources:
+        services.metrics.geo_age_days.labels(each.source).set(each.age_days)
+
+
+async def learn_places(services: Services) -> None:
+    """Learn where devices are that neither a roster nor the policy says anything about."""
+    policy, now = services.judge.policy, services.now()
+    if policy.home_countries:
+        return
+    now_ms, window_ms, after = to_ms(now), learning.WINDOW // timedelta(milliseconds=1), ""
+    while True:
+        with services.store.read() as connection:
+            found, after = learnt.candidates(connection, now_ms, window_ms, after, LEARN_AT_ONCE)
+        places = {
+            device_id: place
+            for device_id, each in found.items()
+            if (place := learning.learn(each.egresses, policy.company_networks, each.enrolled_at, now))
+        }
+        if places:
+            await services.store.write_async(partial(learnt.save, places=places, now_ms=now_ms))
+            log.info("learning: the places of %d devices were learnt", len(places))
+        if not after:
+            return
+        await asyncio.sleep(0)
 
 
 async def retain(services: Services) -> None:

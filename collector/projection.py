@@ -6,7 +6,7 @@ Ingest and replay use the same functions, so a replayed day sees what the day it
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -16,7 +16,7 @@ from agent.wire.report import Failure, Measurement, Report, WireError, decode_si
 from agent.wire.signals import KINDS, RemoteSession, RemoteSessions, Signal
 from agent.wire.signing import parse_sending
 
-from .judgement.view import Integrity, Newest, SessionTrack
+from .judgement.view import EgressTrack, Integrity, Newest, SessionTrack
 
 SESSION_MEMORY = timedelta(days=7)
 LONGEST_AGE_S = 3650 * 86_400.0
@@ -82,6 +82,19 @@ def unreadable(measurement: Measurement) -> Literal["", "unknown_kind", "malform
     if measurement.failure is not None:
         return ""
     return newest_of(measurement.kind, bytes(measurement.data), None, measurement.started_at).unreadable
+
+
+def seen_until(tracks: Iterable[EgressTrack], at: datetime, memory: timedelta) -> tuple[EgressTrack, ...]:
+    """Addresses as they were known at a moment. One that was seen before and after it counts as seen at it: the times
+    in between are not kept."""
+    known = []
+    for track in tracks:
+        if track.first_seen > at or track.last_seen < at - memory:
+            continue
+        last_seen = min(track.last_seen, at)
+        days = track.days >> (track.last_seen.date() - last_seen.date()).days
+        known.append(msgspec.structs.replace(track, last_seen=last_seen, days=days or 1))
+    return tuple(sorted(known, key=lambda track: (track.last_seen, track.address)))
 
 
 def read(measurement: Measurement) -> Signal | None:

@@ -124,7 +124,11 @@ class AdminFiles:
         """What files of a role say of an address, the first file that knows anything first."""
         for each in self.opened:
             if role in each.roles:
-                answer = each.answer(address)
+                try:
+                    answer = each.answer(address)
+                except (ValueError, maxminddb.InvalidDatabaseError) as error:
+                    self.problems = self.problems | {each.path.name: f"a part of it cannot be read: {error}"}
+                    continue
                 if answer is not None:
                     yield each, answer
 

@@ -16,7 +16,8 @@ from typing import Final
 
 import msgspec
 
-from collector.judgement.view import Located, NetworkClass
+from collector.judgement.address import address_class
+from collector.judgement.view import OVERRIDE, Located, NetworkClass
 from collector.metrics import Metrics
 from collector.strict import MistakesError
 
@@ -88,7 +89,7 @@ class Locator:
         version = self.version
         self._metrics.geo_lookups.inc()
         address = parse(text)
-        if address is None or not address.is_global or address.is_multicast:
+        if address is None or address_class(text) != "public":
             return Located(network_class="private", version=version)
         located = self._located(address, version)
         if is_conflict(located):
@@ -102,7 +103,8 @@ class Locator:
         asn = network.asn if network and network.asn else known_network[0] if known_network else None
         name = network.network if network and network.network else known_network[1] if known_network else ""
         override = data.table.of(address, asn)
-        claims = dict(self._claims(data, address))
+        named = {OVERRIDE: override.country} if override.country else {}
+        claims = named | dict(self._claims(data, address))
         network_class = self._class(address, override, asn, name)
         country = override.country or _agreed(claims, data.table.contested)
         if network_class in ELSEWHERE and not override.country:
@@ -119,6 +121,7 @@ class Locator:
             network_class=network_class,
             note=override.note,
             watched=override.watched,
+            cable=override.cable,
             version=version,
         )
 

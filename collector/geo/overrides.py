@@ -29,6 +29,8 @@ class _Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     class_: NetworkClass | None = msgspec.field(name="class", default=None)
     watch: Annotated[bool, msgspec.Meta(description="true or false")] = False
     """A finding names it."""
+    cable: Annotated[bool, msgspec.Meta(description="true or false")] = False
+    """Lines to homes by cable: the region that place data names is the right one far more often than elsewhere."""
     note: Words
     source: Words
     """Who says so."""
@@ -61,6 +63,7 @@ class Known(msgspec.Struct, frozen=True):
     country: str | None = None
     network_class: NetworkClass | None = None
     watched: bool = False
+    cable: bool = False
     note: str | None = None
 
 
@@ -89,6 +92,7 @@ class Table:
             country=next((each.country for each in found if each.country), None),
             network_class=next((each.class_ for each in found if each.class_), None),
             watched=any(each.watch for each in found),
+            cable=any(each.cable for each in found),
             note=f"{found[0].note} ({found[0].source})" if found else None,
         )
 

@@ -24,6 +24,8 @@ from collector.judgement.policy import Policy, Suppression
 from collector.judgement.rule import Rule
 from collector.judgement.view import DeviceView, PastFinding
 
+PLACED_BY: Final = ("expected", "path", "egress", "clock", "session")
+"""Facts that tell the three places."""
 PLACED: Final = frozenset({"place", "path"})
 """Causes whose findings compare with the claim: another claim starts them anew."""
 
@@ -107,7 +109,7 @@ def assess(view: DeviceView, context: Context) -> Assessment:
         band=risk.next_band(risk_score, view.band),
         coverage=Coverage(known=len(context.rules) - len(unknown), total=len(context.rules), unknown=tuple(unknown)),
         findings=findings,
-        places=with_marks(places(facts["expected"], facts["path"], facts["clock"], facts["session"]), given),
+        places=with_marks(places(*(facts[name] for name in PLACED_BY)), given),
         next_due_at=_next_due_at(view, context.as_of, findings),
     )
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collector.judgement.engine import show
 from collector.judgement.facts.clock import Clock
+from collector.judgement.facts.egress import Egress
 from collector.judgement.facts.expected import Expected
 from collector.judgement.facts.path import Path
 from collector.judgement.facts.session import Session
 from collector.judgement.findings import Place
 
 
-def places(expected: Expected, path: Path, clock: Clock, session: Session) -> tuple[Place, ...]:
+def places(expected: Expected, path: Path, egress: Egress, clock: Clock, session: Session) -> tuple[Place, ...]:
     """What is known about each place."""
-    return _claim(expected), _machine(path, clock), _hand(session)
+    return _claim(expected), _machine(path, egress, clock), _hand(session)
 
 
 def _claim(expected: Expected) -> Place:
@@ -34,10 +35,12 @@ def _who_says(expected: Expected) -> str:
     return f"by the {expected.known_by}" + (f" (version {expected.version})" if expected.version else "")
 
 
-def _machine(path: Path, clock: Clock) -> Place:
-    """A region by light and a country by the clock; never a city: light bounds a place and names none."""
-    known = path.nearest is not None or clock.countries is not None
-    sentence = " ".join(filter(None, (_light(path), _clock(clock, alone=path.nearest is None))))
+def _machine(path: Path, egress: Egress, clock: Clock) -> Place:
+    """A region by light and a country by address and clock; never a city: light bounds a place and names none, and
+    place data is wrong about cities too often."""
+    alone = path.nearest is None and egress.country is None
+    known = not alone or clock.countries is not None
+    sentence = " ".join(filter(None, (_light(path), _address(egress), _clock(clock, alone=alone))))
     return Place(place="machine", known=known, sentence=sentence)
 
 
@@ -48,6 +51,15 @@ def _light(path: Path) -> str:
         return ""
     within = f"It cannot be farther than {show(path.nearest_within_km)} km from {show(path.nearest)}"
     return f"{within}, which answered in {show(path.nearest_ms)} ms on {show(path.nearest_day)}."
+
+
+def _address(egress: Egress) -> str:
+    if egress.source is None:
+        return ""
+    if egress.declared:
+        return f"Its reports come through {show(egress.declared)}, a company network, which does not tell where it is."
+    silent = "" if egress.country is not None else ", which does not tell where it is"
+    return f"Its reports come from {show(egress.source)}{silent}."
 
 
 def _clock(clock: Clock, *, alone: bool) -> str:

@@ -22,7 +22,7 @@ from collector.projection import MOST_SESSIONS, measured_at, read, session_key, 
 from collector.streams import MOST_KINDS, Advance, Incident, IncidentKind, Stream, advance
 
 from . import attachments, egresses, schema
-from .egresses import Places
+from .egresses import Nowhere, Places
 from .risk_log import RENEW_MS
 from .rows import Arrival, Batch, heard_row, incident_row, report_row, run_row, stream_of, stream_row, write
 
@@ -45,8 +45,8 @@ class Verdict:
 class Intake:
     """Takes verified reports in; remembers where each stream stands."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, places: Places | None = None) -> None:
+        self._places = places or Nowhere()
         self._streams: dict[tuple[str, str], Stream] = {}
         self._newest_of_device: dict[str, int] = {}
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from .collector_identity import restored_ms
 from .database import open_engine
+from .egresses import Nowhere, Places
 from .intake import Verdict
 from .rows import Arrival
 from .writer import Writer
@@ -22,19 +23,25 @@ Result = TypeVar("Result")
 class Store:
     """Reads, single writes, and reports that are written in groups."""
 
-    def __init__(self, engine: Engine, between_writes: Callable[[Engine], float | None] = lambda _engine: None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        between_writes: Callable[[Engine], float | None] = lambda _engine: None,
+        places: Places = Nowhere(),  # noqa: B008 - it has no state
+    ) -> None:
         """
         Args:
             engine: an open database whose tables are current.
             between_writes: work for the writer's thread between transactions; returns in how many seconds it wants
                 to be called again at the latest, None for not before something was written.
+            places: knows where the addresses are that reports come from.
         """
         self.engine = engine
         with self.read() as connection:
             restored = restored_ms(connection)
         self._own = open_engine(engine.url)  # connections of its own: readers can never use up the writer's
         writing = self._own.execution_options(writes=True)
-        self._writer = Writer(writing, restored, _tell, lambda: between_writes(writing))
+        self._writer = Writer(writing, restored, _tell, lambda: between_writes(writing), places)
 
     def start(self, broke: Callable[[], None] = lambda: None) -> None:
         """Begin to write.

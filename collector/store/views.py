@@ -125,7 +125,7 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
         newest=newest,
         sessions=tuple(_track.decode(row.track) for row in rows.sessions[device_id]),
         attachments=attachments.judged(rows.attachments[device_id], newest),
-        egresses=tuple(_egress(row) for row in rows.egresses[device_id]),
+        egresses=tuple(egress_of(row) for row in rows.egresses[device_id]),
         landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.landmark_days[device_id]),
         roster=rows.roster.get(device_id),
         learnt=next((_learnt.decode(row.place) for row in rows.learnt[device_id]), None),
@@ -136,11 +136,13 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
     )
 
 
-def _egress(row: Row[Any]) -> EgressTrack:
+def egress_of(row: Row[Any]) -> EgressTrack:
+    """A row of `egresses` as judgement sees it."""
     return EgressTrack(
         address=row.address,
         first_seen=from_ms(row.first_ms),
         last_seen=from_ms(row.last_ms),
+        days=row.days,
         located=_located.decode(row.located),
     )
 

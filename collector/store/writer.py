@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 
 from .collector_identity import write_meta
 from .database import is_outage
+from .egresses import Places
 from .intake import Intake, Verdict
 from .rows import Arrival
 
@@ -72,7 +73,14 @@ _Item = _Post | _Job
 class Writer:
     """Owns the writing connection."""
 
-    def __init__(self, engine: Engine, restored_ms: int, answered: Answered, idle: Callable[[], float | None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        restored_ms: int,
+        answered: Answered,
+        idle: Callable[[], float | None],
+        places: Places | None = None,
+    ) -> None:
         """
         Args:
             engine: the database; its transactions take the write lock when they begin.
@@ -80,13 +88,14 @@ class Writer:
             answered: told what became of posted reports.
             idle: work to do between transactions (judging); returns in how many seconds it wants to be called again
                 at the latest, None for not before something was written.
+            places: knows where addresses are.
         """
         self._engine = engine
         self._restored_ms = restored_ms
         self._answered = answered
         self._idle = idle
         self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._intake = Intake()
+        self._intake = Intake(places)
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._current: list[_Item] = []
         self._over = threading.Event()

@@ -17,7 +17,7 @@ from collector.judgement.engine import ReadyRule
 from collector.judgement.given import Given, ToolInfo, Zones
 from collector.judgement.hardware import HardwareTables
 from collector.judgement.policy import Policy
-from collector.judgement.view import DeviceView, Integrity, Newest, Presence, SessionTrack
+from collector.judgement.view import DeviceView, EgressTrack, Integrity, Located, Newest, Presence, SessionTrack
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DEVICE = "0190a8c0-0000-7000-8000-00000000000a"
@@ -86,6 +86,15 @@ def track(**changes: Any) -> SessionTrack:
     return msgspec.structs.replace(session, **changes)
 
 
+def egress(address: str = "192.0.2.1", seen: datetime = NOW - timedelta(minutes=4), **located: Any) -> EgressTrack:
+    """A line of a home in Germany that has been in use for two weeks."""
+    place = {"country": "DE", "claims": {"one": "DE", "two": "DE"}, "asn": 64496, "network": "Example Cable"}
+    found = Located(**(place | {"network_class": "access"} | located))
+    return EgressTrack(
+        address=address, first_seen=seen - timedelta(days=14), last_seen=seen, days=2**14 - 1, located=found
+    )
+
+
 def newest(signal: signals.Signal) -> Newest:
     return Newest(kind=signal.kind, measured_at=NOW - timedelta(minutes=4), signal=signal)
 
@@ -101,6 +110,7 @@ def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
     plain = DeviceView(
         device_id=DEVICE,
         newest={each.kind: each for each in found},
+        egresses=(egress(),),
         integrity=Integrity(),
         presence=Presence(enrolled_at=NOW - timedelta(days=60), last_seen_at=NOW - timedelta(minutes=4)),
     )

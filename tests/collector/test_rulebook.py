@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 import yaml
 
 from collector import rulebook
+from collector.judgement.facts import fact_types
 from collector.strict import MistakesError
 
+MOMENTS = [name for name, kind in fact_types().items() if kind is datetime]
 GOOD: dict[str, Any] = {
     "id": "clock-away",
     "title": "The clock is away",
@@ -109,8 +112,7 @@ WHEN = GOOD["when"]
         ({"says": "It is {clock.zone}."}, "says: no fact is called clock.zone; did you mean clock.timezone?"),
         (
             {"seen_at": "clock.timezone"},
-            "seen_at: clock.timezone is no fact that is a moment; use one of "
-            "session.last_seen_at, session.far_last_seen_at, session.login_last_seen_at",
+            f"seen_at: clock.timezone is no fact that is a moment; use one of {', '.join(MOMENTS)}",
         ),
     ],
 )

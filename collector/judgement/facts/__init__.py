@@ -10,15 +10,29 @@ from typing import Any, Final
 
 import msgspec
 
-from collector.judgement.facts import clock, expected, hardware, integrity, path, probes, session, silence, tools
+from collector.judgement.facts import (
+    clock,
+    egress,
+    expected,
+    hardware,
+    integrity,
+    network,
+    path,
+    probes,
+    session,
+    silence,
+    tools,
+)
 from collector.judgement.given import Given
 
 FACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Given], msgspec.Struct]]]] = {
     "expected": (expected.Expected, expected.derive),
     "clock": (clock.Clock, clock.derive),
+    "egress": (egress.Egress, egress.derive),
     "tools": (tools.Tools, tools.derive),
     "session": (session.Session, session.derive),
     "hardware": (hardware.Hardware, hardware.derive),
+    "network": (network.Network, network.derive),
     "path": (path.Path, path.derive),
     "silence": (silence.Silence, silence.derive),
     "integrity": (integrity.Integrity, integrity.derive),

@@ -118,6 +118,13 @@ egresses = Table(
     Column("address", Text, primary_key=True),
     Column("first_ms", BigInteger, nullable=False),
     Column("last_ms", BigInteger, nullable=False, comment="up to an hour old while the address stays the same"),
+    Column(
+        "days",
+        BigInteger,
+        nullable=False,
+        server_default="1",
+        comment="bit per day (UTC) on which it was seen, lowest: of last_ms",
+    ),
     Column("located", LargeBinary, nullable=False, comment="JSON Located: what place data said at first sight"),
     Index("egresses_by_address", "address", "last_ms"),
     Index("egresses_by_time", "last_ms"),

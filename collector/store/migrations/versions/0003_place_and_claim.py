@@ -40,6 +40,13 @@ def upgrade() -> None:
             "last_ms", sa.BigInteger(), nullable=False, comment="up to an hour old while the address stays the same"
         ),
         sa.Column(
+            "days",
+            sa.BigInteger(),
+            nullable=False,
+            server_default="1",
+            comment="bit per day (UTC) on which it was seen, lowest: of last_ms",
+        ),
+        sa.Column(
             "located", sa.LargeBinary(), nullable=False, comment="JSON Located: what place data said at first sight"
         ),
         sa.PrimaryKeyConstraint("device_id", "address"),
