@@ -14,6 +14,7 @@ import msgspec
 from agent import enrol, state
 from agent.config import Config
 from agent.disk import Disk
+from agent.once import orders_of
 from agent.spool import Spool
 from agent.wire import enrolment as enrolment_wire
 from agent.wire import report as report_wire
@@ -105,6 +106,10 @@ def show(config: Config, disk: Disk | None, why_no_folder: str, say: Callable[[s
         say("\nThis laptop is not enrolled: nothing was sent.")
         return
     say(f"\nReports go to {enrolment.link(config.collector).url}, as device {enrolment.device_id}.")
+    landmarks = orders_of(disk).settings.landmarks
+    say(f"Landmarks that connections are timed to: {len(landmarks) or 'none'}.")
+    for one in landmarks:
+        say(f"  {one.id}: {one.host} port {one.port}")
     last = Spool.of(disk, config.spool).last()
     if last is None:
         say("No report was made yet.")
