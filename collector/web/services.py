@@ -9,6 +9,7 @@ from datetime import datetime
 from starlette.requests import Request
 
 from collector.config import Config
+from collector.geo.locator import Locator
 from collector.instants import to_ms
 from collector.judge import Judge
 from collector.judgement.given import ToolInfo
@@ -27,6 +28,7 @@ class Services:
     keys: KeyRing
     judge: Judge
     metrics: Metrics
+    locator: Locator
     tools: Mapping[str, ToolInfo]
     now: Callable[[], datetime]
 
