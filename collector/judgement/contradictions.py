@@ -41,7 +41,7 @@ def claims_denied(device: UsbDevice, tables: HardwareTables) -> Iterator[str]:
             yield f"the {real.name} ({ids}) has no serial number, this one has {quoted(device.serial)}"
         if device.speed_mbps > real.most_mbps:
             yield f"the {real.name} ({ids}) runs at {real.most_mbps:g} Mb/s, this one at {device.speed_mbps:g} Mb/s"
-    if _INSTANCE_ID.fullmatch((device.serial or "")[:LONGEST]):
+    if device.serial and "&" in device.serial and _INSTANCE_ID.fullmatch(device.serial[:LONGEST]):
         yield f"serial number {quoted(device.serial)} of {usb_name(device)} has the form that Windows gives devices"
     maker = tables.keyboard_makers.get(device.vendor_id)
     if maker is not None and has_keyboard(device):
@@ -61,15 +61,15 @@ def has_two_pointers(device: UsbDevice) -> bool:
     """One device is a keyboard, a mouse that moves, and a pointer that names places, as boxes are that offer both
     modes. Drawing tablets and touch screens name places too, but as digitizers; virtual machines have such pointers,
     so the caller asks first whether this is one."""
-    if not has_keyboard(device) or any(usage.startswith(DIGITIZERS) for usage in _usages(device)):
-        return False
     absolute = [each for each in device.interfaces if each.absolute_pointer and MOUSE in each.hid_usages]
+    if not absolute or not has_keyboard(device) or any(usage.startswith(DIGITIZERS) for usage in _usages(device)):
+        return False
     relative = [
         each
         for each in device.interfaces
         if not each.absolute_pointer and (MOUSE in each.hid_usages or _is_boot(each, "02"))
     ]
-    return bool(absolute and relative)
+    return bool(relative)
 
 
 def is_fast_keyboard(device: UsbDevice, tables: HardwareTables) -> bool:

@@ -47,46 +47,48 @@ def usb_name(device: UsbDevice) -> str:
 
 
 def usb_signs(device: UsbDevice, tables: HardwareTables) -> list[Sign]:
-    """All signs of a USB device, without those of benign products."""
-    signs = [
-        *_by_identity(device, tables),
-        *_by_words(usb_name(device), (device.manufacturer, device.product, device.configuration), tables),
-        *(sign for drive in device.storage for sign in _by_inquiry(drive, tables)),
-        *_by_descriptors(device, tables),
-    ]
+    """All signs of a USB device, without those of benign products. Nearly every device has none: that is told fast."""
+    signs = _by_identity(device, tables)
+    word = _named(tables, device.manufacturer, device.product, device.configuration)
+    if word is not None:
+        words = f"{usb_name(device)} says {word}"
+        signs.append(Sign(tier="exact", products=(tables.words[word],), words=words))
+    for drive in device.storage:
+        signs += _by_inquiry(drive, tables)
+    signs += _by_descriptors(device, tables)
     return [sign for sign in signs if sign.tier != "benign"]
 
 
-def _by_identity(device: UsbDevice, tables: HardwareTables) -> Iterator[Sign]:
-    manufacturer, name = _plain(device.manufacturer), _plain(device.product)
+def _by_identity(device: UsbDevice, tables: HardwareTables) -> list[Sign]:
+    signs: list[Sign] = []
     for key in (f"{device.vendor_id}:{device.product_id}", f"{device.vendor_id}:*"):
         for each in tables.usb.get(key, ()):
             if (
-                (not each.manufacturers or manufacturer in each.manufacturers)
-                and (not each.names or name in each.names)
+                (not each.manufacturers or _plain(device.manufacturer) in each.manufacturers)
+                and (not each.names or _plain(device.product) in each.names)
                 and (each.serial_like is None or re.fullmatch(each.serial_like, (device.serial or "")[:LONGEST]))
             ):
-                yield Sign(tier=each.tier, products=(each.product,), words=usb_name(device))
+                signs.append(Sign(tier=each.tier, products=(each.product,), words=usb_name(device)))
                 if each.tier != "gadget":
-                    return
+                    return signs
+    return signs
 
 
-def _by_words(subject: str, texts: tuple[str | None, ...], tables: HardwareTables) -> Iterator[Sign]:
-    """The product names itself, whatever its ids are."""
-    joined = "\n".join(_plain(text) for text in texts if text)
-    if not joined:
-        return
-    for word, product in tables.words.items():
-        at = joined.find(word)
-        if at >= 0 and not joined[at - 1 : at].isalnum() and not joined[at + len(word) : at + len(word) + 1].isalnum():
-            yield Sign(tier="exact", products=(product,), words=f"{subject} says {word}")
-            return
+def _named(tables: HardwareTables, *texts: str | None) -> str | None:
+    """The word by which a product names itself, whatever its ids are."""
+    joined = "\n".join([text[:LONGEST] for text in texts if text]).casefold()
+    for word in tables.words:
+        if word in joined:
+            at = joined.find(word)
+            until = at + len(word)
+            if not joined[max(at - 1, 0) : at].isalnum() and not joined[until : until + 1].isalnum():
+                return word
+    return None
 
 
 def _by_inquiry(drive: UsbStorage, tables: HardwareTables) -> Iterator[Sign]:
-    vendor, model = _plain(drive.vendor), _plain(drive.model)
-    for each in tables.storage.get(vendor, ()):
-        if not each.models or model in each.models:
+    for each in tables.storage.get(_plain(drive.vendor), ()):
+        if not each.models or _plain(drive.model) in each.models:
             yield Sign(tier=each.tier, products=(each.product,), words=f"drive {quoted(drive.vendor, drive.model)}")
             return
 
@@ -109,17 +111,17 @@ def display_signs(display: Display, tables: HardwareTables) -> list[Sign]:
     """All signs of a monitor, without those of benign products. A laptop's own panel has none."""
     if display.internal or not display.readable:
         return []
-    subject = display_name(display)
-    known = tables.blocks.get(display.block0_sha256 or "")
+    known, how = tables.blocks.get(display.block0_sha256 or ""), ", byte for byte"
+    if known is None:
+        keyed = (*tables.displays.get(display.vendor or "", ()), *tables.displays.get("", ()))
+        known, how = next((each for each in keyed if _has(display, each)), None), ""
     if known is not None:
-        exactly = Sign(tier=known.tier, products=known.products, words=f"{subject}: {known.words}, byte for byte")
-        return [exactly] if known.tier != "benign" else []
-    for key in (display.vendor or "", ""):
-        for each in tables.displays.get(key, ()):
-            if _has(display, each):
-                sign = Sign(tier=each.tier, products=each.products, words=f"{subject}: {each.words}")
-                return [sign] if each.tier != "benign" else []
-    return list(_by_words(subject, (display.name, display.serial_text), tables))
+        sign = Sign(tier=known.tier, products=known.products, words=f"{display_name(display)}: {known.words}{how}")
+        return [sign] if known.tier != "benign" else []
+    word = _named(tables, display.name, display.serial_text)
+    if word is None:
+        return []
+    return [Sign(tier="exact", products=(tables.words[word],), words=f"{display_name(display)} says {word}")]
 
 
 def display_name(display: Display) -> str:

@@ -1,4 +1,4 @@
-"""judging: how long one judgement takes, of a quiet laptop and of a farm laptop. python -m tests.bench.judging"""
+"""judging: how long one judgement takes: a quiet laptop, a docked one, a farm laptop. python -m tests.bench.judging"""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any
 
 import msgspec
 
+from agent.wire.signals import Displays, UsbDevices
 from collector import knowledge
 from collector.judgement.assess import assess
 from collector.judgement.view import DeviceView, Newest, Presence
 from collector.projection import track_sessions
+from tests.collector.peripherals import BENIGN_MONITORS, BENIGN_USB
 from tests.laptop import CLOCK, NO_SESSIONS, PLATFORM, POWER, session, sessions, tools
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -40,8 +42,17 @@ def main() -> dict[str, Any]:
     )
     calm = {each.kind: Newest(kind=each.kind, measured_at=NOON, signal=each) for each in (POWER, NO_SESSIONS)}
     quiet = DeviceView(device_id="quiet", newest=calm, presence=presence)
+    desk = (
+        UsbDevices(devices=tuple(BENIGN_USB.values())[:10]),
+        Displays(displays=tuple(BENIGN_MONITORS.values())[:3]),
+    )
+    docked = DeviceView(
+        device_id="docked",
+        newest=calm | {each.kind: Newest(kind=each.kind, measured_at=NOON, signal=each) for each in (PLATFORM, *desk)},
+        presence=presence,
+    )
     figures: dict[str, Any] = {}
-    for words, view in (("quiet", quiet), ("farm", farm)):
+    for words, view in (("quiet", quiet), ("docked", docked), ("farm", farm)):
         samples = []
         for _ in range(5):
             started = time.perf_counter()

@@ -17,7 +17,6 @@ from agent.wire import signals
 from agent.wire.signals import Display, UsbDevice
 from collector.judgement import contradictions
 from collector.judgement.given import Given
-from collector.judgement.hardware import Tier
 from collector.judgement.recognition import Sign, display_name, display_signs, usb_name, usb_signs
 
 MOST_TOLD: Final = 8
@@ -147,10 +146,10 @@ def _devices(given: Given, kind: str) -> tuple[bool, list[Seen]]:
 def _look_at_usb(given: Given, device: UsbDevice, at: datetime, found: _Found) -> None:
     tables = given.hardware
     signs = usb_signs(device, tables)
-    if any(given.hardware_allowed(sign.products) for sign in signs):
+    if signs and any(given.hardware_allowed(sign.products) for sign in signs):
         return
     _tell(given, signs, at, found)
-    if any(sign.tier == "gadget" for sign in signs):
+    if signs and any(sign.tier == "gadget" for sign in signs):
         if contradictions.has_keyboard(device):
             found.add("gadget_keyboard", f"{usb_name(device)}, a keyboard", at)
         else:
@@ -165,7 +164,7 @@ def _look_at_usb(given: Given, device: UsbDevice, at: datetime, found: _Found) -
 
 def _look_at_display(given: Given, display: Display, at: datetime, found: _Found) -> None:
     signs = display_signs(display, given.hardware)
-    if any(given.hardware_allowed(sign.products) for sign in signs):
+    if signs and any(given.hardware_allowed(sign.products) for sign in signs):
         return
     _tell(given, signs, at, found)
     if contradictions.description_broken(display):
@@ -175,8 +174,7 @@ def _look_at_display(given: Given, display: Display, at: datetime, found: _Found
 def _tell(given: Given, signs: list[Sign], at: datetime, found: _Found) -> None:
     """Add the signs of one device. A box that poses as another in one way poses in all: its own names tell only which
     box it is."""
-    tiers: set[Tier] = {sign.tier for sign in signs}
-    posing = "masquerade" in tiers
+    posing = "masquerade" in [sign.tier for sign in signs]
     for sign in signs:
         if sign.tier in ("exact", "masquerade"):
             fact = "posing" if posing else "kvm"
