@@ -146,6 +146,8 @@ class Operation:
     """Statuses of success."""
     problems: tuple[int, ...] = ()
     """Statuses of refusals that do not follow from the rest; see `refusals`."""
+    refuses: Mapping[int, Any] = field(default_factory=dict)
+    """Types of refusals that say more than others, by status."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Headers of the answer that are not those of every answer, with what they say."""
     matches: bool = False
@@ -165,7 +167,7 @@ class Operation:
 
 def refusals(operation: Operation) -> tuple[int, ...]:
     """Every status that a request can be refused with, in order; 405 and 500 belong to no operation."""
-    found = {400, *operation.problems}
+    found = {400, *operation.problems, *operation.refuses}
     if operation.needs not in ("nothing", "signature"):
         found |= {401, 403, 503}
     if "{" in operation.path:

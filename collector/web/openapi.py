@@ -93,7 +93,8 @@ def _schemas(table: Sequence[Operation]) -> tuple[dict[Any, Document], Document]
     """The schema of every type that goes in or out, and what they refer to."""
     answers = [kind for each in table if each.needs != "signature" for kind in _answered(each)]
     others = [kind for each in table for kind in (each.takes, *(_answered(each))) if kind is not None]
-    kinds = list(dict.fromkeys([*answers, *others, Problem]))
+    refused = [kind for each in table for kind in each.refuses.values()]
+    kinds = list(dict.fromkeys([*answers, *others, *refused, Problem]))
     found, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     _, whole = msgspec.json.schema_components(answers, ref_template=_REF)
     for name in whole:  # answers are written with every field, also those that stand at their default
@@ -247,7 +248,7 @@ def _responses(each: Operation, schemas: Mapping[Any, Document]) -> Document:
     for status in refusals(each):
         refused: Document = {
             "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": schemas[Problem]}},
+            "content": {MEDIA_TYPE: {"schema": schemas[each.refuses.get(status, Problem)]}},
         }
         if status in (429, 503):
             refused["headers"] = {"Retry-After": _RETRY}

@@ -179,7 +179,8 @@ ENTRIES: Final = (
         accepts=CSV,
         answers=Imported,
         statuses=(200, 201),
-        problems=(409, 422),
+        problems=(409,),
+        refuses={422: RosterProblem},
         max_body=MAX_FILE,
     ),
     Entry(
