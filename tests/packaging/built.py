@@ -21,12 +21,18 @@ WHEELS: Final = ROOT / "var" / "wheels"
 UNREACHED: Final = ("NewConnectionError", "Could not find a version", "Temporary failure", "Max retries")
 
 
-def copy_of_the_source(folder: Path) -> Path:
-    """The source as it is now: others may be writing to it meanwhile."""
+def copy_of_the_source(folder: Path, root: Path = ROOT) -> Path:
+    """The source as it is now, with other times and modes: somebody may be writing to it meanwhile."""
     for name in SOURCES:
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True)
+        shutil.copytree(
+            root / name,
+            folder / name,
+            ignore=shutil.ignore_patterns("__pycache__"),
+            symlinks=True,
+            copy_function=shutil.copyfile,
+        )
     for name in FILES:
-        shutil.copy(ROOT / name, folder / name)
+        shutil.copyfile(root / name, folder / name)
     return folder
 
 
