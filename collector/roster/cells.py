@@ -145,7 +145,7 @@ def home(text: str, code: str, radius: float, atlas: Atlas, *, guess: bool = Tru
 def _at(lat: float, lon: float, code: str, radius: float, atlas: Atlas) -> HomePlace:
     if abs(lat) > 90 or abs(lon) > 180:
         raise Wrong("no place on the earth", "write latitude (-90 to 90), then longitude (-180 to 180), in degrees")
-    point = Point(lat=lat, lon=lon)
+    point = Point(lat=round(lat, 2), lon=round(lon, 2))  # a kilometre: nobody's door is kept
     near, own = atlas.nearest(point, ""), atlas.nearest(point, code)
     # A border town's nearest neighbour may be abroad: only what is clearly nearer to another country is refused.
     if near and own and own[1] > near[1] + 150:
