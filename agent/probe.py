@@ -64,6 +64,8 @@ class Probe:
     """Least seconds between two runs; 0 runs it in every cycle."""
     every_s_by: Callable[[Settings], float] | None = None
     """Where the collector's settings say how often it runs: how to read it there."""
+    patient: bool = False
+    """It waits for answers from elsewhere, so it is left out of the cycle that an agent starts with."""
     deadline_s: float = 5.0
     """Wall time after which the run counts as `timeout`."""
     budget_cpu_ms: float = 200.0

@@ -37,7 +37,9 @@ def report_now(
         if occasion != "stopping":
             notes = memory.state.notes
             given = Given(host=host, catalogue=orders.catalogue, settings=orders.settings, notes=notes)
-            measurements = _remember(memory, run_round(probes, given, memory.state, off))
+            measurements = _remember(
+                memory, run_round(probes, given, memory.state, off, starting=occasion == "started")
+            )
 
         def packed(position: Position) -> bytes:
             return pack(_report(host, device_id, orders, memory, spool, position, occasion, measurements))

@@ -68,11 +68,14 @@ class _Outcome:
     done: threading.Event = field(default_factory=threading.Event)
 
 
-def run_round(probes: Collection[Probe], given: Given, state: State, off: Collection[str]) -> Round:
+def run_round(
+    probes: Collection[Probe], given: Given, state: State, off: Collection[str], *, starting: bool = False
+) -> Round:
     """Run every probe that is due, and every stable one whose last outcome the collector does not hold.
 
     Args:
         off: kinds that settings or the administrator switched off.
+        starting: the agent was just started and should be heard soon.
     """
     host = given.host
     runs: list[Run] = []
@@ -86,7 +89,7 @@ def run_round(probes: Collection[Probe], given: Given, state: State, off: Collec
             run = _not_run(given, kind, "disabled", "switched off by settings or the administrator")
         elif rest is not None and rest.left_s(host) > 0:
             run = _not_run(given, kind, "over_budget", f"rests for {rest.left_s(host):.0f} s more")
-        elif _is_due(probe, given, state):
+        elif _is_due(probe, given, state) and not (starting and probe.patient):
             ran[kind] = Moment.of(host)
             run = run_probe(probe, given, min(probe.deadline_s, stop_at - time.monotonic()))
             if run.over_budget:

@@ -232,6 +232,7 @@ PROBE = Probe(
     collect=collect,
     every_s=DEFAULTS.landmarks_every_s,
     every_s_by=_every_s,
+    patient=True,
     deadline_s=8.0,
 )
 """Longer than names (2 s), NetworkManager (3 s) and connections (1 s) take together at the very most."""

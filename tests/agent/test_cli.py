@@ -17,10 +17,11 @@ from agent.host import rights
 from agent.host.linux import LinuxHost
 from agent.show import declaration
 from agent.status import Status, tell
+from agent.wire.settings import Landmark
 from agent.wire.signals import SIGNALS
 from tests.agent.fake_collector import FakeCollector
 from tests.agent.processes import ROOT, Agent
-from tests.agent.support import enrolled
+from tests.agent.support import enrolled, orders
 from tests.fakes import FakeHost
 
 
@@ -243,6 +244,16 @@ def test_show_names_the_collector_that_the_configuration_sets(
     moved = {"run_dir": str(tmp_path / "run"), "state_dir": str(tmp_path / "state")}
     (tmp_path / "agent.yaml").write_text(yaml.safe_dump(moved | {"collector": {"url": "https://new.example.com"}}))
     assert "Reports go to https://new.example.com" in run(capsys, *home, "show")[1]
+
+
+def test_show_names_every_landmark_of_the_signed_settings(
+    home: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = Folder.open(tmp_path / "state")
+    enrolled(folder, FakeHost(), offered=orders(landmarks=(Landmark(id="own", host="probe.example.com", port=8443),)))
+    folder.close()
+    shown = run(capsys, *home, "show")[1]
+    assert "Landmarks that connections are timed to: 1.\n  own: probe.example.com port 8443\n" in shown
 
 
 def test_plain_http_to_another_machine_is_refused_before_a_key_is_drawn(

@@ -136,3 +136,23 @@ def test_a_worker_that_is_killed_loses_no_round_that_it_noted(tmp_path: Path, mo
     assert said[-1].times[0].samples == noted + 1
     assert said[-1].times[0].min_ms == min(one.times[0].min_ms or 99 for one in said)
     assert all(one.times[0].samples <= other.times[0].samples for one, other in pairwise(said))
+
+
+def test_an_agent_that_starts_does_not_wait_for_landmarks_before_it_is_heard(tmp_path: Path) -> None:
+    folder, collector = Folder.open(tmp_path / "state"), ModelCollector()
+    host = at_home(host=Laptop, rtt_ms=lambda address: 20.0)
+    enrolled(folder, host, offered=orders(landmarks=(LANDMARK,)))
+    day = tools(folder, host, collector, probes=(landmark_rtt.PROBE, CLOCK))
+    run_cycle(day, "started")
+    assert [each.kind for each in collector.received[0].measurements] == ["clock"]
+    host.pass_time(300)
+    run_cycle(day, "scheduled")
+    assert [each.kind for each in collector.received[1].measurements] == ["landmark_rtt"]
+    host.reboot("55555555-2222-4333-8444-555555555555")
+    run_cycle(day, "started")
+    host.pass_time(300)
+    run_cycle(day, "scheduled")
+    (again,) = (each for each in collector.received[3].measurements if each.kind == "landmark_rtt")
+    signal = decode_signal(again.kind, again.data)
+    assert isinstance(signal, LandmarkRtt)
+    assert signal.times[0].samples == 2, "what was noted before the restart still counts"
