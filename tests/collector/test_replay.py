@@ -232,7 +232,10 @@ def test_the_context_that_is_kept_holds_all_that_a_judgement_was_made_with(colle
     assert msgspec.json.decode(tool_infos, type=dict[str, ToolInfo]) == collector.known.context.tools
     assert msgspec.json.decode(hardware, type=HardwareTables) == collector.known.context.hardware
     assert msgspec.convert(kept["policy"], Policy) == collector.known.policy
-    assert set(kept) == {"rules", "tools", "hardware", "policy", "suppressions", "dispositions", "zones"}
+    assert set(kept) == {
+        *("rules", "tools", "hardware", "policy", "suppressions", "dispositions"),
+        *("zones", "landmarks", "countries"),
+    }
 
 
 def test_a_decision_makes_a_new_context_but_keeps_no_rule_twice(collector: Collector) -> None:
