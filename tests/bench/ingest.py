@@ -31,6 +31,8 @@ from tests import laptop as world
 
 PORT = 8479
 CONNECTIONS = 64
+ROUNDS_BEFORE = 20
+"""Rounds over the landmarks that each laptop made on that day before the load begins."""
 LANDMARKS = [entry.id for entry in landmarks.load()]
 
 
@@ -62,7 +64,10 @@ def raw_request(request: world.Request) -> bytes:
 
 
 def first_round(laptops: list[world.Laptop], at: datetime) -> list[bytes]:
-    return [raw_request(each.request(each.first_report(at), at)) for each in laptops]
+    made = []
+    for index, each in enumerate(laptops):
+        made.append(raw_request(each.request(each.first_report(at, landmark_times(index, 0, at)), at)))
+    return made
 
 
 def later_round(
@@ -80,7 +85,7 @@ def later_round(
         if step and index % step == 0:
             signals = [world.sessions(world.session(sent=1_000_000 + number * 50_000, rtt_ms=25.0))]
         if landmark_every and (index + number) % landmark_every == 0:
-            signals.append(landmark_times(index, number, at))
+            signals.append(landmark_times(index, number + 1, at))
         made.append(raw_request(each.request(each.report(at, *signals), at)))
     return made
 
@@ -91,9 +96,9 @@ def landmark_times(index: int, number: int, at: datetime) -> Signal:
     random = Random(index)
     least: dict[str, float] = {}
     for name in LANDMARKS:
-        draws = (10 * (1 + len(least)) + 1 + random.expovariate(0.2) for _ in range(4 + number))
+        draws = (10 * (1 + len(least)) + 1 + random.expovariate(0.2) for _ in range(ROUNDS_BEFORE + number))
         least[name.replace("-", "_")] = round(min(draws), 2)
-    return world.landmark_rtt(at.date().isoformat(), samples=4 + number, hours=1 + number // 3, **least)
+    return world.landmark_rtt(at.date().isoformat(), samples=ROUNDS_BEFORE + number, hours=7, **least)
 
 
 async def send(requests: deque[bytes], latencies: list[float], statuses: dict[str, int], until: float) -> None:

@@ -12,16 +12,29 @@ from typing import Any
 
 import msgspec
 
-from agent.wire.signals import Displays, UsbDevices
-from collector import knowledge
+from agent.wire.signals import Displays, LandmarkTimes, UsbDevices
+from collector import knowledge, landmarks
 from collector.judgement.assess import assess
-from collector.judgement.view import DeviceView, Newest, Presence
+from collector.judgement.geometry import distance_km
+from collector.judgement.view import DeviceView, LandmarkDay, Newest, Presence
 from collector.projection import track_sessions
 from tests.collector.peripherals import BENIGN_MONITORS, BENIGN_USB
 from tests.laptop import CLOCK, NO_SESSIONS, PLATFORM, POWER, session, sessions, tools
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 ROUNDS = 2000
+
+
+def a_week() -> tuple[LandmarkDay, ...]:
+    """Seven days of times from near Frankfurt, to all landmarks."""
+    sites = landmarks.for_judgement(landmarks.load()).sites
+    here = sites["aws-eu-central-1"].point
+    times = tuple(
+        LandmarkTimes(landmark=name, samples=24, failures=0, min_ms=12 + distance_km(here, site.point) / 70, hours=8)
+        for name, site in sorted(sites.items())
+    )
+    days = ((NOON - timedelta(days=back)).date().isoformat() for back in reversed(range(7)))
+    return tuple(LandmarkDay(day=day, through="direct", access="wifi", times=times) for day in days)
 
 
 def main() -> dict[str, Any]:
@@ -52,7 +65,8 @@ def main() -> dict[str, Any]:
         presence=presence,
     )
     figures: dict[str, Any] = {}
-    for words, view in (("quiet", quiet), ("docked", docked), ("farm", farm)):
+    measured = msgspec.structs.replace(quiet, device_id="measured", landmark_days=a_week())
+    for words, view in (("quiet", quiet), ("docked", docked), ("farm", farm), ("measured", measured)):
         samples = []
         for _ in range(5):
             started = time.perf_counter()
