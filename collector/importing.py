@@ -149,9 +149,10 @@ def activate(door: Door, version: int, actor: str, now_ms: Callable[[], int]) ->
 def _queue_changed(door: Door) -> None:
     for _ in range(MOST_ROUNDS):
         with door.read() as connection:
-            if not roster.unqueued(connection):
-                return
-        door.write(roster.queue_changed)
+            step = roster.next_step(connection)
+        if step is None:
+            return
+        door.write(partial(roster.take_step, step=step))
 
 
 def settle(door: Door, now_ms: int) -> int:

@@ -25,8 +25,8 @@ LEASE_MS: Final = 60_000
 """An import that has written nothing for so long has ended without saying so."""
 READY_MS: Final = 24 * 3_600_000
 """For how long a version that was checked may wait for its activation."""
-AT_ONCE: Final = 1000
-"""Rows that one call deletes, or devices that it compares: some 10 ms, which a waiting report may have to wait too."""
+AT_ONCE: Final = 500
+"""Rows that one call deletes, or devices that it queues: some 10 ms, which a waiting report may have to wait too."""
 
 
 class RosterStateError(ValueError):
@@ -167,7 +167,7 @@ def drop(connection: Connection, version: int) -> None:
 
 
 def activate(connection: Connection, version: int, now_ms: int) -> None:
-    """Let a version hold from now on. Which devices that concerns is found afterwards, by `queue_changed`.
+    """Let a version hold from now on. Which devices that concerns is found afterwards, by `next_step` and `take_step`.
 
     Raises:
         RosterStateError: it is not whole, not kept, or holds already; or the switch before it is not yet through.
@@ -194,19 +194,24 @@ def activate(connection: Connection, version: int, now_ms: int) -> None:
         connection.execute(update(table).where(table.c.version.in_(old)).values(state="dropped"))
 
 
-def unqueued(connection: Connection) -> bool:
-    """True while devices that the last switch concerns may not be queued yet."""
-    table = schema.roster_versions
-    return connection.execute(select(table.c.version).where(table.c.queue_after.is_not(None))).first() is not None
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """Some devices that were looked at after a switch."""
+
+    version: int
+    after: str
+    """The device that they come behind."""
+    changed: tuple[str, ...]
+    """Those whose line the switch changed, added or removed."""
+    until: str | None
+    """The last of them; None when no device comes behind it."""
 
 
-def queue_changed(connection: Connection, at_once: int = AT_ONCE) -> int:
-    """Have some of the devices judged again whose line the last switch changed, added or removed. Returns how many
-    devices were looked at; 0 says that none is left."""
+def next_step(connection: Connection, at_once: int = AT_ONCE) -> Step | None:
+    """The devices to look at next after the last switch; None when all were. It only reads."""
     table, devices = schema.roster_versions, schema.devices
     row = connection.execute(select(table).where(table.c.queue_after.is_not(None))).first()
     if row is None:
-        return 0
+        return None
     serial = normal_serial().label("serial_key")
     in_use = select(devices.c.device_id, serial).where(devices.c.retired_ms.is_(None))
     following = in_use.where(devices.c.device_id > row.queue_after)
@@ -214,11 +219,17 @@ def queue_changed(connection: Connection, at_once: int = AT_ONCE) -> int:
     keys = {each.serial_key for each in some if each.serial_key}
     new = _contents(connection, row.version, keys)
     old = _contents(connection, row.compared_with, keys)
-    changed = [each.device_id for each in some if new.get(each.serial_key) != old.get(each.serial_key)]
-    assessments.queue(connection, changed)
-    after = some[-1].device_id if len(some) == at_once else None
-    connection.execute(update(table).where(table.c.version == row.version).values(queue_after=after))
-    return len(some)
+    changed = tuple(each.device_id for each in some if new.get(each.serial_key) != old.get(each.serial_key))
+    until = some[-1].device_id if len(some) == at_once else None
+    return Step(version=row.version, after=row.queue_after, changed=changed, until=until)
+
+
+def take_step(connection: Connection, step: Step) -> None:
+    """Have the devices judged again, unless somebody else saw to them in the meantime."""
+    table = schema.roster_versions
+    own = update(table).where(table.c.version == step.version, table.c.queue_after == step.after)
+    if connection.execute(own.values(queue_after=step.until)).rowcount:
+        assessments.queue(connection, step.changed)
 
 
 def normal_serial() -> Any:
