@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pytest
 
+from agent import __version__
 from tests.packaging import built, container
 from tests.packaging.container import Container, until
 from tests.packaging.server import Server
@@ -40,6 +41,7 @@ def test_a_laptop_lives_with_the_package_from_its_installation_to_its_purge(tmp_
             it_can_change_nothing_but_its_own(laptop)
             it_says_last_words_before_sleep_and_goes_on(laptop, server)
             it_is_upgraded_in_place(laptop, server, new, device)
+            it_can_go_back_to_the_previous_version(laptop, server, old, new)
             it_survives_a_reboot(laptop, server)
             it_survives_a_full_disk(laptop, server)
             it_stops_when_it_is_removed_and_keeps_its_key(laptop, server)
@@ -137,11 +139,18 @@ def it_is_upgraded_in_place(laptop: Container, server: Server, deb: Path, device
 
     install(laptop, deb)
 
-    until(lambda: stream(server)["agent_version"] not in (0, PREVIOUS))
+    until(lambda: stream(server)["agent_version"] == __version__)
     assert [row["device_id"] for row in server.ask("/api/v1/devices")["items"]] == [device]
     assert server.rows("SELECT count(*) FROM streams") == [(1,)]
     assert "# our own line" in settings.read_text()
     assert not list(laptop.root.glob("usr/lib/farhand-agent/site/agent/**/given_up*"))
+
+
+def it_can_go_back_to_the_previous_version(laptop: Container, server: Server, old: Path, new: Path) -> None:
+    for deb, version in ((old, PREVIOUS), (new, __version__)):
+        install(laptop, deb)
+        until(lambda version=version: stream(server)["agent_version"] == version)
+    assert server.rows("SELECT count(*) FROM streams") == [(1,)]
 
 
 def it_survives_a_reboot(laptop: Container, server: Server) -> None:
