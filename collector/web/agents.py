@@ -120,6 +120,8 @@ class AgentApi:
             self._metrics.refused.labels(refused.problem).inc()
             status, body = refused.status, problem_body(refused.problem, refused.status, refused.detail)
             headers = [(b"content-type", MEDIA_TYPE.encode())]
+            if status == 405:
+                headers.append((b"allow", b"POST"))
             if refused.retry_after_s is not None:
                 headers.append((b"retry-after", str(refused.retry_after_s).encode()))
         except ClientDisconnect:

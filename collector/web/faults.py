@@ -20,7 +20,7 @@ from .headers import HEADERS
 from .pages import page
 
 log = logging.getLogger(__name__)
-FOR_PROGRAMS: Final = ("/api/", "/agent/", "/healthz", "/readyz", "/metrics")
+FOR_PROGRAMS: Final = ("/api/", "/agent/", "/healthz", "/readyz", "/metrics", "/openapi.json")
 _BY_STATUS: Final[Mapping[int, ProblemName]] = {
     404: "not-found",
     405: "not-allowed",
