@@ -174,7 +174,9 @@ def create_user(call: Call) -> Response:
     try:
         user, secret = call.services.store.write(work)
     except UserError as error:
-        return _access(call, 400, problem=f"{str(error)[:1].upper()}{str(error)[1:]}.", form=form)
+        with call.services.store.read() as connection:
+            status = 400 if users.user_named(connection, name.strip()) is None else 409
+        return _access(call, status, problem=f"{str(error)[:1].upper()}{str(error)[1:]}.", form=form)
     return _access(call, 201, link=_sign_in(call, secret), linked=user.name)
 
 

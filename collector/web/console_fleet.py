@@ -155,7 +155,9 @@ def show_devices(call: Call) -> Response:
     now_ms = call.services.now_ms()
     with call.services.store.read() as connection:
         found = fleet.browse(connection, wanted, now_ms, sort=sort, after=after, back=back, limit=PAGE + 1)
-        matching = fleet.matching(connection, wanted, now_ms)
+        # A first page that holds all needs no second pass to count.
+        whole = after is None and len(found) <= PAGE
+        matching = len(found) if whole else fleet.matching(connection, wanted, now_ms)
         total = matching if wanted == Wanted() and matching <= fleet.COUNTED else devices.count(connection)
         choices = fleet.choices(connection)
     more = len(found) > PAGE

@@ -8,10 +8,11 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+from sqlalchemy import insert, select
 
 from agent.wire.report import Failure
 from agent.wire.signals import KINDS
-from collector.store import assessments, devices
+from collector.store import assessments, fleet, schema
 from collector.web.headers import CONTENT_SECURITY_POLICY
 from collector.web.pages import environment
 from collector.web.presenters import FAILURES, MEASURED, summary_blocks
@@ -28,7 +29,7 @@ def test_the_device_page_says_why(world: World, browse: Any) -> None:
     page = words(browse("viewer").get(f"/devices/{world.farm_laptop().device_id}"))
     for said in (
         "97 critical",
-        "Coverage 100%",
+        "rules had what they need",
         "Where it should be Expected in US, by the policy.",
         "Where the hand is x11vnc was used from 203.0.113.9, at least 4,500 km away.",
         "95% (95% by its rule; 0 confirmed, 0 benign so far)",
@@ -69,11 +70,11 @@ def test_a_laptop_that_never_reported_says_what_to_do(world: World, browse: Any)
     assert "not judged yet" in page and "farhand-agent status" in page
 
 
-@pytest.mark.parametrize("path", ["/alerts", "/devices"])
+@pytest.mark.parametrize("path", ["/", "/alerts", "/devices"])
 def test_an_empty_collector_says_what_to_do_next(path: str, world: World, browse: Any) -> None:
-    page = words(browse("viewer").get(path))
-    assert "No laptop has enrolled yet" in page and "farhand-collector token create" in page
-    assert "farhand-agent enrol --url http://collector.test --token-file -" in page
+    page = browse("admin").get(path)
+    assert "No laptop has enrolled yet" in words(page) and 'href="/enrolment"' in page.text
+    assert "An administrator makes an enrolment token" in words(browse("viewer").get(path))
 
 
 def test_an_empty_queue_is_not_an_empty_collector(world: World, browse: Any) -> None:
@@ -101,6 +102,61 @@ def test_an_alert_is_worked_on_and_closed(world: World, browse: Any) -> None:
     page = browser.get(done.headers["location"])
     assert "closed as confirmed" in words(page) and "A farm." in page.text
     assert "<bdi>Called.</bdi>\n<bdi>No answer.</bdi>" in page.text
+
+
+def test_an_alert_is_assigned_to_somebody_who_may_work_on_it(world: World, browse: Any) -> None:
+    alert = world.alert_of(world.farm_laptop())
+    browser, address = browse("analyst"), f"/alerts/{alert.alert_id}"
+    world.user("reader", "viewer")
+    assert "Assign to me" in browser.get(address).text
+    assert "analyst (you)" in browser.get(address).text and ">reader<" not in browser.get(address).text
+    assert browser.post(f"{address}/assign", data={"assignee": "analyst"}).status_code == 303
+    assert "analyst looks into it" in words(browser.get(address))
+    refused = browser.post(f"{address}/assign", data={"assignee": "reader"})
+    assert refused.status_code == 400 and "a user who may work on alerts" in words(refused)
+    for whose, count in (("mine", 1), ("nobody", 0), ("", 1)):
+        assert browser.get(f"/alerts?whose={whose}").text.count(f'href="{address}"') == count, whose
+    assert browser.post(f"{address}/assign", data={"assignee": ""}).status_code == 303
+    assert "Nobody looks into it" in words(browser.get(address))
+    assert browser.get("/alerts?whose=everybody").status_code == 400
+
+
+def test_ticked_alerts_are_acknowledged_together(world: World, browse: Any) -> None:
+    ids = [world.alert_of(laptop).alert_id for laptop in (world.farm_laptop(), world.hostile_laptop())]
+    browser = browse("analyst")
+    assert "Tick the alerts" in browser.post("/alerts", data={}).text
+    done = browser.post("/alerts", data={"alert": [*ids, "unknown"]})
+    assert "2 alerts are acknowledged" in browser.get(done.headers["location"]).text
+    assert {world.alert_of_id(each).assignee for each in ids} == {"analyst"}
+    assert browser.get("/alerts?done=<b>").status_code == 200
+
+
+def test_a_close_says_its_reason_and_only_one_that_fits(world: World, browse: Any) -> None:
+    alert = world.alert_of(world.farm_laptop())
+    browser, address = browse("analyst"), f"/alerts/{alert.alert_id}"
+    form = {"disposition": "benign", "version": str(alert.version), "note": "Ticket 4711."}
+    wrong = browser.post(f"{address}/close", data=form | {"reason": "taken abroad"})
+    assert wrong.status_code == 400 and "belongs to the other decision" in words(wrong)
+    assert browser.post(f"{address}/close", data=form | {"reason": "IT support or administration"}).status_code == 303
+    assert "IT support or administration. Ticket 4711." in words(browser.get(address))
+
+
+def test_an_alert_names_the_one_before_and_the_one_after(world: World, browse: Any) -> None:
+    laptop = world.farm_laptop()
+    first = world.alert_of(laptop)
+    browser = browse("analyst")
+    browser.post(f"/alerts/{first.alert_id}/close", data={"disposition": "benign", "version": str(first.version)})
+    values = {"previous_alert_id": first.alert_id, "alert_id": "later", "status": "open"}
+    world.write(lambda connection: _copy(connection, first.alert_id, values))
+    assert 'href="/alerts/later"' in browser.get(f"/alerts/{first.alert_id}").text
+    later = browser.get("/alerts/later")
+    assert f'href="/alerts/{first.alert_id}"' in later.text and "closed as benign" in words(later)
+
+
+def _copy(connection: Any, alert_id: str, values: dict[str, str]) -> None:
+    table = schema.alerts
+    row = connection.execute(select(table).where(table.c.alert_id == alert_id)).one()
+    connection.execute(insert(table), dict(row._mapping) | values)
 
 
 def test_what_was_written_is_not_lost_when_the_alert_changed_meanwhile(world: World, browse: Any) -> None:
@@ -167,7 +223,7 @@ def test_what_breaks_is_a_page_without_its_insides(world: World, browse: Any, mo
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError("a secret detail")
 
-    monkeypatch.setattr(devices, "listing", broken)
+    monkeypatch.setattr(fleet, "browse", broken)
     answer = browse("viewer").get("/devices")
     assert answer.status_code == 500
     assert "Something broke here" in answer.text and "secret" not in answer.text
@@ -193,6 +249,7 @@ def test_static_files_are_asked_for_again_only_when_they_changed(world: World) -
 
 def test_lists_go_on_to_the_next_page(world: World, browse: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("collector.web.console.PAGE", 1)
+    monkeypatch.setattr("collector.web.console_fleet.PAGE", 1)
     world.farm_laptop()
     world.hostile_laptop()
     browser = browse("viewer")
@@ -203,6 +260,9 @@ def test_lists_go_on_to_the_next_page(world: World, browse: Any, monkeypatch: py
         second = browser.get(following[1].replace("&amp;", "&"))
         assert second.status_code == 200
         assert second.text != first.text and "cursor=" not in second.text
+    back = re.search(r'href="([^"]+before=[^"]+)"', second.text)
+    assert back is not None
+    assert words(browser.get(back[1].replace("&amp;", "&"))) == words(first)
 
 
 def test_every_failure_and_every_kind_has_words() -> None:
@@ -225,13 +285,15 @@ def test_every_template_escapes_what_it_shows() -> None:
 def test_pages_have_landmarks_one_heading_and_a_label_for_every_field(world: World, browse: Any) -> None:
     laptop = world.farm_laptop()
     browser = browse("admin")
-    paths = ["/alerts", "/devices", f"/alerts/{world.alert_of(laptop).alert_id}", f"/devices/{laptop.device_id}"]
+    device = f"/devices/{laptop.device_id}"
+    paths = ["/", "/alerts", "/devices", "/enrolment", "/access", device, f"{device}/timeline"]
+    paths.append(f"/alerts/{world.alert_of(laptop).alert_id}")
     for text in [browser.get(path).text for path in paths] + [world.client.get("/sign-in").text]:
         assert '<html lang="en">' in text and text.count("<h1>") == 1
         assert all(text.count(f"<{landmark}") == 1 for landmark in ("header>", "main ", "footer>"))
         labelled = set(re.findall(r'<label for="([^"]+)"', text))
-        for field in re.findall(r"<(?:input|textarea)[^>]+>", text):
-            if 'type="hidden"' in field:
+        for field in re.findall(r"<(?:input|textarea|select)[^>]+>", text):
+            if 'type="hidden"' in field or "aria-label=" in field:
                 continue
             name = re.search(r' id="([^"]+)"', field)
             assert name[1] in labelled if name else f'<label class="choice">{field}' in text

@@ -34,6 +34,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/roster": {"content": ROSTER, "headers": {"Content-Type": "text/csv"}},
     "POST /api/v1/travel": {"json": TRIP | {"countries": ["GB"]}},
     "POST /roster": {"files": {"file": ("hr.csv", ROSTER, "text/csv")}},
+    "POST /enrolment": {"data": {"group": "default", "quota": "1", "valid_h": "24"}},
+    "POST /access/tokens": {"data": {"scope": "tokens:write", "valid_h": "24"}},
+    "POST /access/users": {"data": {"name": "newcomer", "role": "viewer"}},
     "POST /roster/travel": {"data": TRIP | {"countries": "GB"}},
 }
 
@@ -86,6 +89,7 @@ class Cast:
     def __init__(self, world: World) -> None:
         older, laptop = world.quiet_laptop(), world.farm_laptop()
         self.bodies = BODIES | {"POST /api/v1/devices/{device_id}/merge": {"json": {"into": older.device_id}}}
+        self.bodies["POST /alerts"] = {"data": {"alert": world.alert_of(laptop).alert_id}}
         self.values = {
             "device_id": laptop.device_id,
             "serial": "PF3ABCDE",
