@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import msgspec
-import pytest
 
 from agent.wire.signals import NetworkPath
 from collector.judgement.assess import assess
@@ -38,13 +37,14 @@ def test_a_laptop_at_home_goes_out_directly() -> None:
     assert derive(NETWORK) == network.Network(through_tunnel=False, unsanctioned_vpn=())
 
 
-@pytest.mark.parametrize("measured", [(), (devices.failed("network_path", "denied"),)])
-def test_a_path_that_was_not_read_is_unknown(measured: tuple[object, ...]) -> None:
-    assert network.derive(devices.given(devices.view(*measured))) == network.Network()  # type: ignore[arg-type]
+def test_a_path_that_was_not_read_is_unknown() -> None:
+    for view in (devices.view(devices.failed("network_path", "denied")), devices.view(newest={})):
+        assert network.derive(devices.given(view)) == network.Network()
 
 
 def test_a_vpn_client_raises_nothing_about_remote_access() -> None:
     context = devices.context(tools=devices.TOOLS | CLIENTS)
     said = devices.tools(devices.tool("mullvad", service=True))
     found = assess(devices.view(THROUGH_VPN, said), context).findings
-    assert [one.rule_id for one in found] == ["vpn-unsanctioned"]
+    assert "vpn-unsanctioned" in [one.rule_id for one in found]
+    assert not [one for one in found if one.cause == "session"]
