@@ -10,14 +10,25 @@ import msgspec
 
 from agent.wire import signals
 from agent.wire.report import Failure
-from collector import rulebook
+from collector import landmarks, rulebook
 from collector.catalogue import hardware
 from collector.judgement.assess import Context, seal
 from collector.judgement.engine import ReadyRule
+from collector.judgement.geometry import Point, distance_km
 from collector.judgement.given import Given, ToolInfo, Zones
 from collector.judgement.hardware import HardwareTables
+from collector.judgement.physics import Landmarks
 from collector.judgement.policy import Policy
-from collector.judgement.view import DeviceView, EgressTrack, Integrity, Located, Newest, Presence, SessionTrack
+from collector.judgement.view import (
+    DeviceView,
+    EgressTrack,
+    Integrity,
+    LandmarkDay,
+    Located,
+    Newest,
+    Presence,
+    SessionTrack,
+)
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DEVICE = "0190a8c0-0000-7000-8000-00000000000a"
@@ -42,6 +53,7 @@ ZONES = Zones(
     },
     offsets={"DE": frozenset({60, 120}), "FR": frozenset({60, 120}), "KP": frozenset({540})},
 )
+BERLIN = Point(lat=52.52, lon=13.40)
 POLICY = Policy(home_countries=("DE",), allowed_tools=("openssh-server",))
 
 
@@ -63,6 +75,10 @@ def no_usb() -> signals.UsbDevices:
 
 def no_displays() -> signals.Displays:
     return signals.Displays(displays=())
+
+
+def direct() -> signals.NetworkPath:
+    return signals.NetworkPath(interfaces=(), routes=())
 
 
 def no_sessions() -> signals.RemoteSessions:
@@ -105,7 +121,7 @@ def failed(kind: str, failure: Failure) -> Newest:
 
 def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
     """A device that was heard four minutes ago; signals that are not given are those of a quiet laptop."""
-    quiet: tuple[signals.Signal | Newest, ...] = (clock(), tools(), no_sessions(), no_usb(), no_displays())
+    quiet: tuple[signals.Signal | Newest, ...] = (clock(), tools(), no_sessions(), no_usb(), no_displays(), direct())
     found = [each if isinstance(each, Newest) else newest(each) for each in (*quiet, *measured)]
     plain = DeviceView(
         device_id=DEVICE,
@@ -118,7 +134,35 @@ def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
 
 
 def given(device: DeviceView, policy: Policy = POLICY) -> Given:
-    return Given(view=device, as_of=NOW, policy=policy, tools=TOOLS, hardware=tables(), zones=ZONES)
+    return Given(view=device, as_of=NOW, policy=policy, tools=TOOLS, hardware=tables(), zones=ZONES, landmarks=places())
+
+
+@cache
+def places() -> Landmarks:
+    return landmarks.for_judgement(landmarks.load())
+
+
+def landmark_day(place: Point = BERLIN, back: int = 0, added_ms: float = 12.0, **changes: Any) -> LandmarkDay:
+    """What a laptop at a place timed to the shipped landmarks on a day before now: cables wind, and lines add."""
+    times = tuple(
+        signals.LandmarkTimes(
+            landmark=name,
+            samples=24,
+            failures=0,
+            min_ms=round(1.4 * distance_km(place, site.point) / 100 + added_ms, 2),
+            median_ms=None,
+            hours=8,
+        )
+        for name, site in sorted(places().sites.items())
+    )
+    day = LandmarkDay(day=(NOW - timedelta(days=back)).date().isoformat(), through="direct", access="wifi", times=times)
+    return msgspec.structs.replace(day, **changes)
+
+
+@cache
+def landmark_week() -> tuple[LandmarkDay, ...]:
+    """Three days in Berlin."""
+    return tuple(landmark_day(back=back) for back in (2, 1, 0))
 
 
 @cache
@@ -132,5 +176,7 @@ def shipped_rules() -> tuple[ReadyRule, ...]:
 
 
 def context(**changes: Any) -> Context:
-    plain = Context(as_of=NOW, rules=shipped_rules(), policy=POLICY, tools=TOOLS, hardware=tables(), zones=ZONES)
+    plain = Context(
+        as_of=NOW, rules=shipped_rules(), policy=POLICY, tools=TOOLS, hardware=tables(), zones=ZONES, landmarks=places()
+    )
     return seal(msgspec.structs.replace(plain, **changes))
