@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from collector.instants import to_ms
 from collector.judgement.view import Band
-from collector.store import audit, devices, merging, timeline
+from collector.store import audit, claims, devices, merging, timeline
 from collector.store.devices import DeviceKeyRow, DeviceRow
 from collector.store.timeline import KINDS
 
@@ -29,6 +29,8 @@ class DeviceDetail(DeviceRow, frozen=True, kw_only=True):
 
     keys: tuple[DeviceKeyRow, ...]
     """Every generation of its key, the newest first."""
+    person: str | None
+    """Who has it, by the roster; null where it has no line, and for those who may not read the roster."""
 
 
 class Merge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,7 +72,9 @@ def _device(call: Call, device_id: str) -> Response:
     with call.services.store.read() as connection:
         row = require_device(connection, device_id)
         keys = tuple(devices.keys(connection, row.device_id))
-    return answer(call, DeviceDetail(**msgspec.structs.asdict(row), keys=keys))
+        listed = claims.of_device(connection, row.device_id, call.services.now_ms())
+    person = listed.person if listed is not None and call.who.may("roster:read") else None
+    return answer(call, DeviceDetail(**msgspec.structs.asdict(row), keys=keys, person=person))
 
 
 def devices_by_serial(call: Call) -> Response:

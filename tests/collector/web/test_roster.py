@@ -115,6 +115,17 @@ def test_coverage_tells_who_is_missing_on_either_side(world: World) -> None:
     assert [each["device_id"] for each in get(world, "/roster/unlisted")["items"]] == [stranger.device_id]
 
 
+def test_a_device_names_its_person_to_those_alone_who_may_read_the_roster(world: World) -> None:
+    laptop = world.enrol("nyc-0042", "PF3ABCDE")
+    send(world, GOOD)
+    path = f"/api/v1/devices/{laptop.device_id}"
+    told = [
+        world.client.get(path, headers=world.token(*scopes)).json()["person"]
+        for scopes in (("devices:read", "roster:read"), ("devices:read",))
+    ]
+    assert told == ["ana", None]
+
+
 def test_a_body_of_another_media_type_is_refused(world: World) -> None:
     assert send(world, GOOD, media="application/json").status_code == 415
 
