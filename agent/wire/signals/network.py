@@ -59,15 +59,15 @@ class NetworkPath(Signal, frozen=True, kw_only=True):
     )
 
     interfaces: tuple[NetworkInterface, ...]
-    """All but the loopback, sorted by name, at most 64."""
+    """All but the loopback and the ends of containers and virtual machines, sorted by name, at most 64."""
     routes: tuple[DefaultRoute, ...]
-    """Default routes, the used one first, at most 16."""
+    """Ways to the internet, those that are used first, then the other default routes; at most 16."""
     name_servers: tuple[str, ...] = ()
     """Addresses of the name servers, at most 8."""
     vpn_clients: tuple[str, ...] = ()
     """Ids of the catalogue's VPN clients that run, sorted."""
     through_tunnel: bool = False
-    """The used default route leaves by a tunnel."""
+    """A packet to the internet would leave by a tunnel."""
     wifi_radio: Literal["on", "off", "none"] = "none"
     """Whether the laptop has a Wi-Fi radio and whether it is switched on."""
     wifi_connected: bool = False
@@ -86,7 +86,7 @@ class LandmarkTimes(msgspec.Struct, frozen=True, kw_only=True):
     min_ms: NonNegative | None = None
     """Smallest time to connect; empty while none succeeded."""
     median_ms: NonNegative | None = None
-    """Median time to connect."""
+    """Median time to connect; of more than 24, that of an even choice of them."""
     hours: Count = 0
     """In how many different hours of the day a connection was timed."""
 
