@@ -9,6 +9,7 @@ import msgspec
 from collector.judgement.findings import Place
 from collector.judgement.geometry import Point
 from collector.judgement.given import Given, Zones
+from collector.judgement.hardware import HardwareTables
 from collector.judgement.marks import with_marks
 from collector.judgement.policy import Policy
 from collector.judgement.view import DeviceView, EgressTrack, HomePlace, Located, Presence, RosterEntry
@@ -21,7 +22,14 @@ VIEW = DeviceView(device_id="d", newest={}, presence=Presence(enrolled_at=NOON))
 
 def given(**changes: object) -> Given:
     view = msgspec.structs.replace(VIEW, **changes)
-    return Given(view=view, as_of=NOON, policy=Policy(home_countries=("US",)), tools={}, zones=Zones())
+    return Given(
+        view=view,
+        as_of=NOON,
+        policy=Policy(home_countries=("US",)),
+        tools={},
+        hardware=HardwareTables(),
+        zones=Zones(),
+    )
 
 
 def egress(**located: object) -> EgressTrack:
