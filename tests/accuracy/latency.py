@@ -25,7 +25,7 @@ TWENTY = [*TEN, "NewYork", "Atlanta", "Miami", "Denver", "Toronto", "Paris", "Ho
 HOME = ("LAN", "WIFI", "SATELLITE")
 CLAIMS = 25
 """Cities that each device abroad claims to be in."""
-DISPLACED = 10
+DISPLACED = 5
 """Places within 50 km of each server that are claimed of it."""
 
 
