@@ -73,8 +73,8 @@ class Server:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Answer until the end of the block."""
-        command = ["ip", "netns", "exec", self._namespace, sys.executable, "-m", "collector"]
-        with program([*command, "--config", str(self._yaml), "serve"], self.folder / "collector.log"):
+        command = self.inside(sys.executable, "-m", "collector", "--config", str(self._yaml), "serve")
+        with program(command, self.folder / "collector.log"):
             until(self.answers)
             yield
 
@@ -93,9 +93,17 @@ class Server:
         return json.loads(done.stdout)
 
     def _get(self, path: str) -> subprocess.CompletedProcess[str]:
-        command = ["ip", "netns", "exec", self._namespace, sys.executable, "-c", ASK, self.url + path]
-        command += [str(self.folder / "ca.pem"), self._api_token]
+        command = self.inside(sys.executable, "-c", ASK, self.url + path, str(self.folder / "ca.pem"), self._api_token)
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+
+    def inside(self, *command: str) -> list[str]:
+        """A command line that runs where the server is."""
+        return ["ip", "netns", "exec", self._namespace, *command]
+
+    def measured(self, kind: str) -> Any:
+        """The newest signal of a kind, of the only laptop."""
+        ((data,),) = self.rows(f"SELECT data FROM signals WHERE kind = '{kind}'")
+        return json.loads(data)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """What stands in the collector's database."""

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from agent import __version__
+from collector import quickstart
 from tests.packaging import built, container
-from tests.packaging.container import Container, until
+from tests.packaging.container import LAPTOP, SERVER, Container, until
 from tests.packaging.server import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.container, pytest.mark.timeout(400)]
@@ -37,7 +41,9 @@ def test_a_laptop_lives_with_the_package_from_its_installation_to_its_purge(tmp_
         with server.serving():
             before = files(laptop)
             it_installs_and_waits(laptop, old)
-            device = it_enrols_and_reports(laptop, server)
+            with somebody_controls_it(laptop, server, tmp_path):
+                device = it_enrols_and_reports(laptop, server)
+                its_sandbox_hides_nobody_who_controls_the_laptop(server)
             it_can_change_nothing_but_its_own(laptop)
             it_says_last_words_before_sleep_and_goes_on(laptop, server)
             it_is_upgraded_in_place(laptop, server, new, device)
@@ -120,6 +126,35 @@ def it_can_change_nothing_but_its_own(laptop: Container) -> None:
     )
     done = laptop.run("nsenter", "--target", main, "--mount", "sh", "-c", attempt)
     assert done.split() == ["/var/lib/farhand-agent", "/var/tmp"]
+
+
+@contextmanager
+def somebody_controls_it(laptop: Container, server: Server, folder: Path) -> Iterator[None]:
+    """A session that another user's program holds, and whose unit lies in a home folder that is closed to others."""
+    unit = laptop.root / "home" / "ann" / ".config" / "systemd" / "user" / "x11vnc.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    laptop.run("chmod", "700", "/home/ann", "/home/ann/.config")
+    shutil.copy(laptop.root / "usr" / "bin" / "python3.11", laptop.root / "usr" / "local" / "bin" / "x11vnc")
+    serve = "import socket, time; s = socket.create_server(('0.0.0.0', 5900)); c, _ = s.accept(); time.sleep(999)"
+    laptop.run("systemd-run", "--unit=screen", "--uid=nobody", "/usr/local/bin/x11vnc", "-c", serve)
+    until(lambda: ":170C" in laptop.run("cat", "/proc/net/tcp"))
+    control = f"import socket, time; s = socket.create_connection(('{LAPTOP}', 5900)); time.sleep(999)"
+    with quickstart.program(server.inside(sys.executable, "-c", control), folder / "control.log"):
+        until(lambda: laptop.run("cat", "/proc/net/tcp").count(":170C") > 1)
+        yield
+    laptop.run("systemctl", "stop", "screen")
+    laptop.run("rm", "-r", "/home/ann", "/usr/local/bin/x11vnc")
+
+
+def its_sandbox_hides_nobody_who_controls_the_laptop(server: Server) -> None:
+    until(lambda: server.rows("SELECT 1 FROM signals WHERE kind = 'remote_sessions'"))
+    (tool,) = server.measured("remote_tools")["tools"]
+    assert (tool["tool"], tool["running"], tool["listening"]) == ("x11vnc", True, [5900])
+    assert {"process:x11vnc", "unit:x11vnc.service"} <= set(tool["evidence"])
+    (session,) = server.measured("remote_sessions")["sessions"]
+    assert (session["tool"], session["peer_address"]) == ("x11vnc", SERVER)
+    assert session["min_rtt_ms"] is not None
 
 
 def it_says_last_words_before_sleep_and_goes_on(laptop: Container, server: Server) -> None:
