@@ -62,7 +62,7 @@ def base_system() -> Path:
     """The Debian that every test starts from, made at the first call.
 
     Raises:
-        RuntimeError: debootstrap failed, such as without a mirror.
+        UnbootableError: debootstrap failed, such as without a mirror.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "/var/cache") / "farhand-test"
     cache.mkdir(parents=True, exist_ok=True)
@@ -75,13 +75,17 @@ def base_system() -> Path:
             command = ["debootstrap", "--variant=minbase", f"--include={INCLUDED}", RELEASE, str(half)]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
-                raise RuntimeError(f"debootstrap: {(done.stderr or done.stdout).strip()[-300:]}")
+                raise UnbootableError(f"debootstrap: {(done.stderr or done.stdout).strip()[-300:]}")
             for part in ("var/cache/apt", "var/lib/apt/lists"):
                 shutil.rmtree(half / part, ignore_errors=True)
             # An empty one makes every first boot a new machine.
             (half / "etc" / "machine-id").write_text("")
             half.rename(made)
     return made
+
+
+class UnbootableError(RuntimeError):
+    """No container comes up here, for a reason that no package has a part in."""
 
 
 @dataclass
@@ -117,7 +121,7 @@ class Container:
             ):
                 return
             time.sleep(0.2)
-        raise RuntimeError(f"the container did not boot: {log.read_text(errors='replace')[-500:]}")
+        raise UnbootableError(f"the container did not boot: {log.read_text(errors='replace')[-500:]}")
 
     def shut_down(self) -> None:
         """As when somebody chooses "shut down": every service is stopped in order."""
@@ -155,7 +159,11 @@ class Container:
 
 @contextmanager
 def booted(folder: Path) -> Iterator[tuple[Container, str]]:
-    """A booted container, and the name of the network namespace in which a server at `SERVER` reaches it."""
+    """A booted container, and the name of the network namespace in which a server at `SERVER` reaches it.
+
+    Raises:
+        UnbootableError: the bare system did not come up.
+    """
     base = base_system()
     laptop, server = f"fhl{os.getpid()}", f"fhs{os.getpid()}"
     with ExitStack() as ends:
@@ -199,4 +207,4 @@ def until(seen: Callable[[], Any], within_s: float = 30.0) -> Any:
 def _do(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+        raise UnbootableError(f"{' '.join(command)}: {done.stderr.strip()}")

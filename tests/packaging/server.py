@@ -21,6 +21,7 @@ from collector.store.database import migrate, open_engine
 from tests.packaging.built import ROOT
 from tests.packaging.container import SERVER, until
 
+INTERVAL_S = 15
 NEXT_CENTURY_MS = 4_102_444_800_000
 ASK = """
 import json, ssl, sys, urllib.request
@@ -47,7 +48,7 @@ class Server:
         certificate.private_key_pem.write_to_path(folder / "tls.key")
         certificate.cert_chain_pems[0].write_to_path(folder / "tls.crt")
         policy = (ROOT / "configs" / "policy.yaml").read_text()
-        (folder / "policy.yaml").write_text(policy.replace("interval_s: 300", "interval_s: 15"))
+        (folder / "policy.yaml").write_text(policy.replace("interval_s: 300", f"interval_s: {INTERVAL_S}"))
         written = {
             "listen": {"host": SERVER, "port": 8470},
             "public_urls": [self.url],

@@ -10,7 +10,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +36,11 @@ def test_a_laptop_lives_with_the_package_from_its_installation_to_its_purge(tmp_
     if reason := container.why_not():
         pytest.skip(reason)
     old, new = packages(tmp_path)
-    with container.booted(tmp_path) as (laptop, namespace):
+    with ExitStack() as ends:
+        try:
+            laptop, namespace = ends.enter_context(container.booted(tmp_path))
+        except container.UnbootableError as error:
+            pytest.skip(str(error))
         server = Server(tmp_path / "server", namespace)
         with server.serving():
             before = files(laptop)
