@@ -137,9 +137,10 @@ class _Reader:
         if not text:
             return None
         radius = self._read(number, row | {"home_radius_km": radius_text}, "home_radius_km", cells.radius_km)
-        if not code or radius is None:
-            return None  # told already; where the place lies depends on them
-        return self._read(number, row, "home", lambda text: self._place(text, code, radius))
+        if not code:
+            return None  # told already; which places there are depends on it
+        around_km = cells.RADIUS_KM if radius is None else radius
+        return self._read(number, row, "home", lambda text: self._place(text, code, around_km))
 
     def _place(self, text: str, code: str, radius: float) -> HomePlace:
         key = (text, code, radius)

@@ -114,6 +114,7 @@ WRONG = {
     "ana,PF1A,DE,Pyongyang,,": ("home", "Pyongyang", "correct the country or the place"),
     'ana,PF1A,DE,"37.54, -77.44",,': ("home", "37.54, -77.44", "correct the country or the place"),
     'ana,PF1A,US,"97.54, -77.44",,': ("home", "97.54, -77.44", "write latitude (-90 to 90)"),
+    "ana,PF1A,US,Qxqzqx,x,": ("home", "Qxqzqx", "write a town with its state"),
     "ana,PF1A,US,00000,,": ("home", "00000", "a US ZIP code"),
     "ana,PF1A,US,23220,4,": ("home_radius_km", "4", "write kilometres, 5 to 2000"),
     "ana,PF1A,US,23220,nan,": ("home_radius_km", "nan", "write kilometres, 5 to 2000"),
