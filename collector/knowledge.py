@@ -15,6 +15,7 @@ from agent.wire.signals import KINDS
 from . import catalogue, config, landmarks, rulebook, zones
 from .catalogue import hardware
 from .config import Config
+from .geo import overrides
 from .judgement.assess import Context
 from .judgement.given import ToolInfo, Zones
 from .judgement.policy import Known, Policy
@@ -113,7 +114,7 @@ def _countries(known_zones: Zones) -> frozenset[str]:
 
 
 def check(config_path: Path, policy_path: Path | None = None) -> list[Mistake]:
-    """Every mistake in configuration, policy and rules.
+    """Every mistake in configuration, policy, rules and overrides of place data.
 
     Args:
         policy_path: None takes the one that the configuration names.
@@ -123,4 +124,15 @@ def check(config_path: Path, policy_path: Path | None = None) -> list[Mistake]:
     if policy_path is None:
         policy_path = Path(found.policy if found is not None else Config().policy)
     _, wrong = _read(policy_path)
-    return [*mistakes, *wrong]
+    return [*mistakes, *wrong, *_wrong_overrides(config.geo_folder(found or Config()))]
+
+
+def _wrong_overrides(folder: Path) -> list[Mistake]:
+    """What is wrong with an administrator's overrides of place data, where there are any."""
+    path = folder / overrides.FILE
+    try:
+        if path.exists():
+            overrides.read(path)
+    except MistakesError as error:
+        return list(error.mistakes)
+    return []

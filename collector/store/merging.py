@@ -51,6 +51,7 @@ def merge(connection: Connection, device_id: str, into: str, actor: str, now_ms:
     _move_newest(connection, schema.landmark_days, ("day", "through"), "last_ms", device_id, into)
     attachments.move(connection, device_id, into)
     egresses.move(connection, device_id, into)
+    connection.execute(delete(schema.learnt_places).where(schema.learnt_places.c.device_id == device_id))
     alerts.move(connection, device_id, into, actor, now_ms)
     risk_log.close(connection, device_id, "merged", now_ms, into)
     connection.execute(delete(schema.assessments).where(schema.assessments.c.device_id == device_id))

@@ -38,7 +38,7 @@ def forget(connection: Connection, before_ms: int, at_once: int = AT_ONCE) -> in
     statements.append(_some(runs.c.last_ms, before_ms, runs.c.stream_id.not_in(held_streams), at_once))
     statements.append(delete(schema.credentials).where(schema.credentials.c.expires_ms < before_ms))
     retired = select(devices.c.device_id).where(devices.c.retired_ms < before_ms, devices.c.device_id.not_in(held))
-    newest = (schema.signals, schema.attachments, schema.assessments)
+    newest = (schema.signals, schema.attachments, schema.assessments, schema.learnt_places)
     statements += [delete(table).where(table.c.device_id.in_(retired)) for table in newest]
     return forgotten + sum(connection.execute(statement).rowcount for statement in statements)
 
