@@ -1,6 +1,6 @@
 #!/bin/sh
-# Debian packages that the browser, remote-session, PostgreSQL and packaging tests use. Without root or apt it changes nothing:
-# the tests that miss a program skip and name it.
+# Debian packages that the browser, remote-session, PostgreSQL and packaging tests use. Without root or apt it changes
+# nothing: the tests that miss a program skip and name it.
 set -eu
 programs="chromium:chromium Xvfb:xvfb Xvnc:tigervnc-standalone-server x11vnc:x11vnc xvncviewer:tigervnc-viewer
 fluxbox:fluxbox xterm:xterm xdotool:xdotool ip:iproute2 ssh:openssh-client sshd:openssh-server strace:strace

@@ -158,8 +158,11 @@ class Container:
 
 
 @contextmanager
-def booted(folder: Path) -> Iterator[tuple[Container, str]]:
+def booted(folder: Path, layer: Path | None = None) -> Iterator[tuple[Container, str]]:
     """A booted container, and the name of the network namespace in which a server at `SERVER` reaches it.
+
+    Args:
+        layer: a folder whose files are laid over the bare system.
 
     Raises:
         UnbootableError: the bare system did not come up.
@@ -181,7 +184,8 @@ def booted(folder: Path) -> Iterator[tuple[Container, str]]:
         ends.callback(_do, "umount", "--lazy", str(layers))
         for part in ("upper", "work", "root"):
             (layers / part).mkdir()
-        options = f"lowerdir={base},upperdir={layers / 'upper'},workdir={layers / 'work'}"
+        lower = f"{layer}:{base}" if layer is not None else str(base)
+        options = f"lowerdir={lower},upperdir={layers / 'upper'},workdir={layers / 'work'}"
         _do("mount", "-t", "overlay", "-o", options, "overlay", str(layers / "root"))
         ends.callback(_do, "umount", "--lazy", str(layers / "root"))
         container = Container(layers / "root", laptop)
