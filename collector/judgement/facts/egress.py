@@ -62,6 +62,9 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
     """Of the addresses in use, networks at whose addresses nobody sits: hosting, vpn, tor."""
     exit_source: str | None = None
     """The newest of these addresses."""
+    exit_home_km: int | None = None
+    """Distance between the place of work in the claim and the newest such address, as place data has it; whole
+    hundreds. Data centres are placed wrongly now and then, so it counts together with other signs alone."""
     masked: bool | None = None
     """A relay or a company gateway is in use: it hides its users by design, and is no VPN of theirs."""
     masked_source: str | None = None
@@ -163,6 +166,9 @@ def _place(recent: Sequence[EgressTrack], given: Given) -> dict[str, object]:
         mobile = [track for track in abroad if track.located.network_class == "mobile"]
         found |= {"outside": _countries(fixed), "outside_source": _words(fixed)}
         found |= {"mobile_outside": _countries(mobile), "mobile_outside_source": _words(mobile)}
+    exits = [track for track in recent if track.located.network_class in HIDING and track.located.point is not None]
+    if claim.usual is not None and exits and (point := exits[-1].located.point) is not None:
+        found["exit_home_km"] = round(distance_km(point, claim.usual.point) / STEP_KM) * STEP_KM
     if claim.home is not None:
         cable = [track for track in lines if track.located.cable and track.located.country in claim.countries]
         away = [(_least_km(track, claim.home), track) for track in cable if track.located.point is not None]
