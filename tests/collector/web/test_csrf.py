@@ -63,7 +63,6 @@ def test_nobody_is_signed_in_by_another_site(world: World) -> None:
 
 def test_programs_with_a_token_need_no_page(world: World) -> None:
     alert = world.alert_of(world.farm_laptop())
-    answer = world.client.patch(
-        f"/api/v1/alerts/{alert.alert_id}", json={"status": "acknowledged"}, headers=world.token("alerts:write")
-    )
+    headers = world.token("alerts:write") | {"If-Match": f'"v{alert.version}"'}
+    answer = world.client.patch(f"/api/v1/alerts/{alert.alert_id}", json={"status": "acknowledged"}, headers=headers)
     assert answer.status_code == 200

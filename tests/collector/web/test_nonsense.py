@@ -19,7 +19,10 @@ from collector.web.auth import SCOPES
 from tests.collector.worlds import World
 
 ENTRIES = (*API, *console_entries())
-NAMES = ("q", "band", "min_risk", "limit", "cursor", "status", "device", "done", "next", "link")
+NAMES = (
+    "q", "band", "min_risk", "limit", "cursor", "status", "device", "done", "next", "link", "since", "kind", "user",
+    "seen_since", "usable", "role",
+)  # fmt: skip
 TEXTS = st.one_of(
     st.text(max_size=30),
     st.sampled_from(["\0", "%", "_", "'", "9" * 30, "-1", "../..", "\u202e", "A" * 5000]),

@@ -83,7 +83,9 @@ def test_a_device_says_its_keys(world: World, api: Any) -> None:
 
 
 def test_devices_are_found_by_the_serial_number_they_claim(world: World, api: Any) -> None:
-    first, second = world.enrol("one", "S/N 1"), world.enrol("two", "S/N 1")
+    first = world.enrol("one", "S/N 1")
+    world.later(seconds=1)
+    second = world.enrol("two", "S/N 1")
     body = api("GET", "/devices/by-serial/S%2FN 1").json()
     assert [each["device_id"] for each in body["items"]] == [first.device_id, second.device_id]
     problem(api("GET", "/devices/by-serial/unknown"), 404, "not-found")

@@ -28,7 +28,6 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/alerts/{alert_id}/comments": {"json": {"text": "seen"}},
     "POST /api/v1/enrolment-tokens": {"json": {}},
     "POST /api/v1/api-tokens": {"json": {"scopes": ["tokens:write"]}},
-    "POST /alerts/{alert_id}/close": {"data": {"disposition": "benign", "version": "1"}},
     "POST /alerts/{alert_id}/comments": {"data": {"text": "seen"}},
     "POST /devices/{device_id}/retire": {"data": {"sure": "yes"}},
     "POST /api/v1/roster": {"content": ROSTER, "headers": {"Content-Type": "text/csv"}},
@@ -102,6 +101,9 @@ class Cast:
             "user_id": world.user("somebody", "viewer").user_id,
         }
         world.roster("ana,PF3ABCDE,GB,,,")
+        world.wait_until_judged()
+        version = str(world.alert_of(laptop).version)
+        self.bodies["POST /alerts/{alert_id}/close"] = {"data": {"disposition": "benign", "version": version}}
         self.world = world
 
     def ask(self, name: str, entry: Entry, client: TestClient, headers: dict[str, str]) -> int:
