@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 UNIT := -m "not browser and not netns and not slow and not soak"
 
-.PHONY: help setup system run demo smoke test check soak bench packages clean
+.PHONY: help setup system run demo smoke test check soak bench screenshots packages clean
 
 help:
 	@echo "setup   Python environment in .venv (every other target does it too)"
@@ -20,6 +20,7 @@ help:
 	@echo "check   format, lint, types, import contracts, unit tests"
 	@echo "soak    the long kill, fuzz and load loops"
 	@echo "bench   the benchmark table"
+	@echo "screenshots  the pictures of the README, out of the browser tests"
 	@echo "packages  wheels, .deb and .rpm in dist/ (packaging/README.md)"
 
 setup: $(READY)
@@ -66,6 +67,9 @@ bench: $(READY)
 
 packages: $(READY)
 	@$(BIN)/python packaging/build.py
+
+screenshots: $(READY)
+	@FARHAND_SCREENSHOTS=docs/images $(PYTEST) -q tests/collector/web/test_browser.py -k pictures
 
 clean:
 	rm -rf $(VENV) var

@@ -83,9 +83,10 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something of a place that a map can show."""
 
-    kind: Literal["country", "home", "egress", "region"]
-    """A whole country · a home or office with its radius · where the public address leads · a disc in which the
-    machine lies by the speed of light."""
+    kind: Literal["country", "home", "egress", "exit", "region"]
+    """A whole country · a home or office with its radius · where the public address leads · where a VPN, a data centre
+    or a gateway leads its users out, which is not where they are · a disc in which the machine lies by the speed of
+    light."""
     label: str
     country: str = ""
     """ISO 3166-1 alpha-2 code; empty where none is known."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,9 @@ from .claim import claim_of
 from .days import tightest
 from .findings import Mark, Place
 from .given import Given
+
+AT_THE_MACHINE: Final = frozenset({"access", "mobile", "satellite", "unknown"})
+"""Classes of networks whose addresses lead to where the machine is, as well as place data knows."""
 
 
 def with_marks(places: Iterable[Place], given: Given) -> tuple[Place, ...]:
@@ -31,7 +35,7 @@ def _claim(given: Given) -> tuple[Mark, ...]:
 
 def _machine(given: Given) -> tuple[Mark, ...]:
     """Where the newest public address leads, and the discs that light allows. Through a VPN the address is not where
-    the machine is: the label says so."""
+    the machine is: it is an exit."""
     return *_egress(given), *_region(given)
 
 
@@ -53,7 +57,7 @@ def _egress(given: Given) -> tuple[Mark, ...]:
     label = f"{newest.address}, {located.network_class} address" + (f" in {where}" if where else "")
     return (
         Mark(
-            kind="egress",
+            kind="egress" if located.network_class in AT_THE_MACHINE else "exit",
             label=label,
             country=located.country or "",
             point=located.point,

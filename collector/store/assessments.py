@@ -169,7 +169,7 @@ _UPDATE_LISTED = (
 
 def _listed(assessment: Assessment) -> dict[str, str | int]:
     """What lists of devices show of a judgement."""
-    marks = (mark for place in assessment.places for mark in place.marks if mark.kind == "egress")
+    marks = (mark for place in assessment.places for mark in place.marks if mark.kind in ("egress", "exit"))
     return {
         "of": assessment.device_id,
         "new_risk_score": assessment.risk_score,

@@ -85,7 +85,7 @@ def browse(
     table = schema.devices
     key, falling = _order(sort)
     down = falling != back
-    statement = _filtered(wanted, now_ms, table.c.device_id, table.c.country, key.label("key"))
+    statement = _filtered(connection, wanted, now_ms, table.c.device_id, table.c.country, key.label("key"))
     if after is not None:
         here, there = tuple_(key, table.c.device_id), tuple_(literal(after[0]), literal(after[1]))
         statement = statement.where(here < there if down else here > there)
@@ -109,7 +109,7 @@ def browse(
 
 def matching(connection: Connection, wanted: Wanted, now_ms: int) -> int:
     """How many devices are wanted, up to COUNTED and one more."""
-    some = _filtered(wanted, now_ms, literal(1).label("one")).limit(COUNTED + 1).subquery()
+    some = _filtered(connection, wanted, now_ms, literal(1).label("one")).limit(COUNTED + 1).subquery()
     return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
@@ -134,11 +134,14 @@ def _alerting() -> Any:
     )
 
 
-def _filtered(wanted: Wanted, now_ms: int, *columns: Any) -> Any:
+def _filtered(connection: Connection, wanted: Wanted, now_ms: int, *columns: Any) -> Any:
     table = schema.devices
     statement = select(*columns).where(table.c.retired_ms.is_(None))
     if wanted.q:
-        found = [column.icontains(wanted.q, autoescape=True) for column in (table.c.hostname, table.c.serial)]
+        # LIKE of SQLite ignores case by itself; lower() on every row would double the time.
+        contains = "contains" if connection.dialect.name == "sqlite" else "icontains"
+        named = (table.c.hostname, table.c.serial)
+        found = [getattr(column, contains)(wanted.q, autoescape=True) for column in named]
         statement = statement.where(found[0] | found[1] | (table.c.device_id == wanted.q))
     if wanted.band:
         statement = statement.where(table.c.band == (None if wanted.band == "unjudged" else wanted.band))

@@ -59,7 +59,7 @@ class Dot:
     """A point that stands for a place."""
 
     kind: str
-    """claim or machine."""
+    """claim, machine or exit."""
     x: int
     y: int
 
@@ -69,7 +69,7 @@ class Key:
     """A line of the legend: it says in words what the map shows."""
 
     kind: str
-    """claim, machine, region or ring."""
+    """claim-country, claim, machine-country, machine, exit, region or ring."""
     words: str
 
 
@@ -104,11 +104,12 @@ class _Found:
     @property
     def machine(self) -> Point | None:
         """Where the machine is drawn: the smallest disc or area that is known has the best centre."""
-        pointed = [mark for mark in self.machines if mark.point]
-        best = min(pointed, key=lambda mark: (mark.kind != "region", mark.radius_km or 1e9), default=None)
+        there = [mark for mark in self.machines if mark.kind != "exit"]
+        pointed = [mark for mark in there if mark.point]
+        best = min(pointed, key=lambda mark: mark.radius_km or 1e9, default=None)
         if best is not None:
             return best.point
-        return next((point for mark in self.machines if (point := middle(mark.country))), None)
+        return next((point for mark in there if (point := middle(mark.country))), None)
 
     @property
     def expected(self) -> Point | None:
@@ -128,7 +129,11 @@ def draw(places: Iterable[Place]) -> Drawing | None:
     if not found.claims and not found.machines:
         return None
     claimed = tuple(mark.country for mark in found.claims if mark.kind == "country" and mark.country in COUNTRIES)
-    seen = tuple(mark.country for mark in found.machines if mark.point is None and mark.country in COUNTRIES)
+    seen = tuple(
+        mark.country
+        for mark in found.machines
+        if mark.kind == "egress" and mark.point is None and mark.country in COUNTRIES
+    )
     view = min(VIEWS, key=lambda each: _cost(each, found))
     shapes = tuple(_shapes(view, found, claimed))
     dots = tuple(_dots(view, found))
@@ -157,7 +162,7 @@ def _curves(found: _Found, claimed: Sequence[str]) -> list[tuple[str, list[Point
     curves = []
     for marks in (found.claims, found.machines):
         for mark in marks:
-            if mark.point is not None and mark.radius_km:
+            if mark.point is not None and mark.radius_km and mark.kind != "exit":
                 kind = {"home": "home", "region": "region"}.get(mark.kind, "accuracy")
                 curves.append((kind, circle(mark.point, mark.radius_km)))
     centre = found.machine or found.expected
@@ -188,7 +193,7 @@ def _dots(view: View, found: _Found) -> Iterable[Dot]:
             yield _dot(view, "claim", mark.point)
     for mark in found.machines:
         if mark.point is not None and mark.kind != "region":
-            yield _dot(view, "machine", mark.point)
+            yield _dot(view, "exit" if mark.kind == "exit" else "machine", mark.point)
 
 
 def _dot(view: View, kind: str, point: Point) -> Dot:
@@ -244,6 +249,8 @@ def _machine_key(mark: Mark, found: _Found) -> Key:
     if mark.kind == "region":
         return Key(kind="region", words=f"The machine is in this disc: {mark.label}.")
     words = f"Its public address: {mark.label}"
+    if mark.kind == "exit":
+        return Key(kind="exit", words=f"{words}: where its traffic leaves, not where the machine is.")
     if mark.point is None:
         return Key(kind="machine-country", words=f"{words}.")
     if mark.radius_km:

@@ -21,6 +21,10 @@ from tests.collector.worlds import ANSI, HTML, RIGHT_TO_LEFT, World
 RICHMOND = Point(lat=37.54, lon=-77.44)
 ASHBURN = Point(lat=39.04, lon=-77.49)
 HOSTILE_LAPTOPS_TEXT = f"{HTML}{ANSI}{RIGHT_TO_LEFT}" + "W" * 2000
+SAID = {
+    "claim": "Expected within 80 km of Richmond, Virginia, US, by the roster.",
+    "machine": "Its reports come from 192.0.2.44, an address of homes and offices in Virginia, US.",
+}
 TIMES = (("us-east-1", 3.1), ("us-east-2", 12.4), ("us-west-2", 68.0), ("eu-west-1", 74.9), ("ap-northeast-2", 181.2))
 
 
@@ -43,7 +47,7 @@ def _surround(connection: Connection, world: World, device_id: str, *, hostile: 
     text = HOSTILE_LAPTOPS_TEXT if hostile else ""
     found = [
         (
-            "203.0.113.9",
+            "192.0.2.44",
             Located(
                 country="US",
                 region=text or "Virginia",
@@ -122,12 +126,13 @@ def _place(connection: Connection, device_id: str) -> None:
             Mark(kind="home", label="Richmond, Virginia, US", point=RICHMOND, radius_km=80),
         ),
         "machine": (
-            Mark(kind="egress", label="203.0.113.9, access address in Virginia, US", country="US", point=ASHBURN,
+            Mark(kind="egress", label="192.0.2.44, access address in Virginia, US", country="US", point=ASHBURN,
                  radius_km=150),
         ),
     }  # fmt: skip
     places: tuple[Place, ...] = tuple(
-        msgspec.structs.replace(place, marks=marks.get(place.place, ())) for place in judged.places
+        msgspec.structs.replace(place, marks=marks.get(place.place, ()), sentence=SAID.get(place.place, place.sentence))
+        for place in judged.places
     )
     assessments.save(connection, [msgspec.structs.replace(judged, places=places)])
 

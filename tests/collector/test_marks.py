@@ -61,5 +61,11 @@ def test_the_newest_address_marks_the_machine_with_its_accuracy() -> None:
     assert mark.label == "203.0.113.9, access address in Ohio, US"
 
 
+def test_where_a_vpn_leads_its_users_out_is_an_exit() -> None:
+    for network_class, kind in (("vpn", "exit"), ("hosting", "exit"), ("mobile", "egress"), ("unknown", "egress")):
+        (mark,) = with_marks(PLACES, given(egresses=(egress(country="NL", network_class=network_class),)))[1].marks
+        assert mark.kind == kind, network_class
+
+
 def test_an_address_that_nothing_places_is_not_on_the_map() -> None:
     assert with_marks(PLACES, given(egresses=(egress(),)))[1].marks == ()

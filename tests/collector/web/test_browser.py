@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,13 @@ import pytest
 import uvicorn
 
 from collector.store.users import Role
+from collector.web import console_entries
+from tests.collector.scenery import furnish
 from tests.collector.worlds import HTML, World, build_fleet
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+_AXE = importlib.util.find_spec("axe_playwright_python")
+AXE = Path(_AXE.origin).with_name("axe.min.js") if _AXE and _AXE.origin else Path("axe-core is not installed")
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
     "--no-sandbox",
@@ -33,16 +39,16 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
 ]
 SHOTS = "FARHAND_SCREENSHOTS"
-"""Folder to keep screenshots in; without it they go to a temporary one."""
+"""Folder for the pictures of the README; without it they go to a temporary one."""
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """A collector that answers on a free port of this machine, with three laptops."""
+@contextmanager
+def serving(folder: Path, *, hostile: bool = True) -> Iterator[World]:
+    """A collector that answers on a free port of this machine, with a fleet that gives every page something to show."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        made = World(tmp_path_factory.mktemp("console"), url)
+        made = World(folder, url)
         server = uvicorn.Server(uvicorn.Config(made.app, log_config=None, access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
@@ -50,10 +56,20 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             time.sleep(0.01)
         with httpx2.Client(base_url=url, trust_env=False) as client:
             made.client = client
-            made.laptops = build_fleet(made)
+            if hostile:
+                made.laptops = build_fleet(made)
+            else:
+                made.laptops = {"farm": made.farm_laptop(), "quiet": made.quiet_laptop()}
+            furnish(made)
             yield made
         server.should_exit = True
         thread.join(timeout=20)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with serving(tmp_path_factory.mktemp("console")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +104,7 @@ class Watched:
     def sign_in(self, world: World, name: str, role: Role) -> None:
         self.page.goto(f"/sign-in?link={world.link(world.user(name, role))}")
         self.page.get_by_role("button", name="Sign in with this link").click()
-        self.page.wait_for_url("**/alerts")
+        self.page.wait_for_url(f"{self.url}/")
 
     def is_too_wide(self) -> bool:
         """True when something sticks out of the window sideways."""
@@ -105,30 +121,70 @@ def tab(chromium: Any, world: World) -> Iterator[Watched]:
     assert watched.wrong == []
 
 
-def test_an_analyst_signs_in_reads_why_acknowledges_and_closes(tab: Watched, world: World) -> None:
+def test_an_analyst_finds_a_device_reads_why_takes_the_alert_and_closes_it(tab: Watched, world: World) -> None:
     tab.sign_in(world, "ada", "analyst")
     page = tab.page
-    alert = page.locator("li.row", has_text="nyc-0042")
-    assert "critical" in alert.inner_text()
-    alert.get_by_role("link").click()
-    page.get_by_role("link", name="nyc-0042: why").click()
+    page.get_by_role("link", name="Laptops", exact=True).click()
+    page.get_by_label("Host name, serial number or device id").fill("nyc-0042")
+    page.get_by_role("button", name="Show").click()
+    assert "1 laptop of" in page.get_by_role("status").inner_text()
+    page.get_by_role("link", name="nyc-0042", exact=True).click()
     assert page.get_by_role("heading", level=1).inner_text() == "nyc-0042"
+    assert page.get_by_role("img", name="The three places on a map").is_visible()
     page.get_by_text("Why: rule session-round-trip-long").click()
     assert page.get_by_text("session.far_min_rtt_ms = 202 is above 120").is_visible()
-    page.go_back()
+    page.get_by_role("link", name="All of it").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "What happened"
+    page.goto(f"/alerts/{world.alert_of(world.laptops['farm']).alert_id}")
     page.get_by_role("button", name="Acknowledge").click()
     assert "ada looks into it" in page.locator("main").inner_text()
+    page.get_by_label("Who looks into it").select_option("")
+    page.get_by_role("button", name="Assign", exact=True).click()
+    assert "Nobody looks into it" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Assign to me").click()
     page.get_by_label("Comment").fill("Called the person, no answer.")
     page.get_by_role("button", name="Add the comment").click()
-    page.get_by_label("Confirmed").check()
-    page.get_by_label("Note").fill("Laptop farm; the badge shows another address.")
+    page.get_by_label("Confirmed: ").check()
+    page.get_by_label("Reason").select_option("one of many machines in one place")
+    page.get_by_label("Note").fill("The badge shows another address.")
     page.get_by_role("button", name="Close the alert").click()
     assert page.get_by_role("status").inner_text() == "The alert is closed."
     assert "closed as confirmed" in page.locator("main").inner_text()
+    assert "One of many machines in one place. The badge" in page.locator("main").inner_text()
     page.get_by_role("link", name="Alerts", exact=True).first.click()
     assert page.locator("li.row", has_text="nyc-0042").count() == 0
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/sign-in")
+
+
+def test_an_admin_makes_a_token_and_takes_it_back(tab: Watched, world: World) -> None:
+    tab.sign_in(world, "root", "admin")
+    page = tab.page
+    page.get_by_role("link", name="Enrolment").click()
+    page.get_by_label("Note").fill("Berlin office")
+    page.get_by_label("How many laptops may use it").fill("25")
+    page.get_by_role("button", name="Make the token").click()
+    field = page.get_by_label("Token", exact=True)
+    assert field.input_value().startswith("fhe_")
+    field.focus()
+    page.keyboard.press("Control+a")
+    assert page.evaluate("document.activeElement.selectionEnd") == len(field.input_value())
+    row = page.get_by_role("row", name="Berlin office")
+    assert "0 of 25" in row.inner_text()
+    row.get_by_role("button", name="Revoke Berlin office").click()
+    assert "revoked" in page.get_by_role("row", name="Berlin office").inner_text()
+
+
+def test_alerts_are_ticked_and_acknowledged_together(tab: Watched, world: World) -> None:
+    tab.sign_in(world, "bea", "analyst")
+    page = tab.page
+    page.get_by_role("link", name="Alerts", exact=True).click()
+    boxes = page.get_by_role("checkbox")
+    before = boxes.count()
+    boxes.nth(before - 1).check()
+    page.get_by_role("button", name="Acknowledge what is ticked").click()
+    assert page.get_by_role("status").inner_text() == "1 alert is acknowledged; you look into them."
+    assert page.get_by_role("checkbox").count() == before - 1
 
 
 def test_everything_works_with_the_keyboard_alone(tab: Watched, world: World) -> None:
@@ -148,7 +204,8 @@ def test_words_that_mean_harm_are_only_read(width: int, chromium: Any, world: Wo
     tab.sign_in(world, f"eve-{width}", "admin")
     hostile = world.laptops["hostile"].device_id
     page = tab.page
-    for path in ("/alerts?status=all", "/devices", f"/alerts/{world.alert_of(world.laptops['hostile']).alert_id}"):
+    alert = world.alert_of(world.laptops["hostile"]).alert_id
+    for path in ("/", "/alerts?status=all", "/devices", f"/alerts/{alert}", f"/devices/{hostile}/timeline"):
         page.goto(path)
         assert HTML in page.locator("main").inner_text()
         assert not tab.is_too_wide(), path
@@ -159,7 +216,7 @@ def test_words_that_mean_harm_are_only_read(width: int, chromium: Any, world: Wo
     for words in (HTML, "U+001B[31mred", "U+202Egnp.exe", "=HYPERLINK(", "characters)"):
         assert words in said, words
     assert not tab.is_too_wide()
-    assert page.locator("main img, main script, main svg").count() == 0
+    assert page.locator("main img, main script, main svg:not(.drawn)").count() == 0
     assert "\u202e" not in page.content()
     tab.context.close()
     assert tab.wrong == []
@@ -170,38 +227,159 @@ def test_a_page_may_run_nothing_even_if_something_slipped_through(chromium: Any,
     tab.sign_in(world, "sam", "viewer")
     tab.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"document.title=1\">')")
     tab.page.wait_for_timeout(200)
-    assert tab.page.title() == "Alerts · Farhand"
+    assert tab.page.title() == "Overview · Farhand"
     assert any("Content Security Policy" in said for said in tab.wrong)
     tab.context.close()
 
 
+def every_page(world: World) -> dict[str, str]:
+    farm = world.laptops["farm"].device_id
+    paths = {
+        "overview": "/",
+        "alerts": "/alerts?status=all",
+        "alert": f"/alerts/{world.alert_of(world.laptops['farm']).alert_id}",
+        "devices": "/devices",
+        "filtered": "/devices?band=high&coverage=low&heard=heard&sort=name",
+        "nothing": "/devices?q=nobody+is+called+that",
+        "device": f"/devices/{farm}",
+        "quiet": f"/devices/{world.laptops['quiet'].device_id}",
+        "hostile": f"/devices/{world.laptops['hostile'].device_id}",
+        "timeline": f"/devices/{farm}/timeline",
+        "roster": "/roster",
+        "enrolment": "/enrolment",
+        "access": "/access",
+        "missing": "/nothing",
+    }
+    listed = {entry.path for entry in console_entries() if entry.method == "GET" and entry.needs != "nothing"}
+    assert {path for path in listed if "{" not in path} - {"/devices.csv"} <= {
+        path.partition("?")[0] for path in paths.values()
+    }
+    return paths
+
+
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_pages_fit_and_can_be_read(scheme: Any, width: int, chromium: Any, world: World, tmp_path: Path) -> None:
-    folder = Path(os.environ.get(SHOTS) or tmp_path)
+@pytest.mark.parametrize("width", [360, 1600])
+def test_every_page_fits_and_can_be_read(scheme: Any, width: int, chromium: Any, world: World) -> None:
     tab = Watched(chromium, world, viewport={"width": width, "height": 900}, color_scheme=scheme)
     tab.page.goto("/sign-in")
-    shots = {"sign-in": "/sign-in"}
-    tab.page.screenshot(path=folder / f"sign-in-{scheme}-{width}.png", full_page=True)
+    assert (tab.is_too_wide(), faint(tab.page), barriers(tab.page)) == (False, [], [])
     tab.sign_in(world, f"{scheme}-{width}", "admin")
-    shots |= {
-        "alerts": "/alerts?status=all",
-        "devices": "/devices",
-        "missing": "/nothing",
-        "alert": f"/alerts/{world.alert_of(world.laptops['farm']).alert_id}",
-    }
-    shots |= {name: f"/devices/{laptop.device_id}" for name, laptop in world.laptops.items()}
-    for name, path in shots.items():
-        if name == "sign-in":
-            continue
+    wrong = []
+    for name, path in every_page(world).items():
         tab.page.goto(path)
-        assert not tab.is_too_wide(), name
-        assert faint(tab.page) == [], name
-        if name == "farm":
-            tab.page.locator("details").first.evaluate("element => { element.open = true }")
-        tab.page.screenshot(path=folder / f"{name}-{scheme}-{width}.png", full_page=True)
+        found = faint(tab.page) + overlapping(tab.page)
+        found += barriers(tab.page) if scheme == "light" else []  # the contrast of dark ones is looked at above
+        wrong += [f"{name}: {each}" for each in found + ["too wide"] * tab.is_too_wide()]
     tab.context.close()
+    assert wrong == []
     assert [said for said in tab.wrong if "404" not in said] == []
+
+
+def test_the_pictures_of_the_readme(chromium: Any, tmp_path: Path) -> None:
+    """`make screenshots` keeps them. Each shows what it is there to show."""
+    folder = Path(os.environ.get(SHOTS) or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    with serving(tmp_path, hostile=False) as world:
+        tab = Watched(chromium, world, viewport={"width": 1280, "height": 900}, color_scheme="light")
+        tab.sign_in(world, "ada", "analyst")
+        farm = world.laptops["farm"]
+        pages = {
+            "overview": ("/", "Fleet health"),
+            "device": (f"/devices/{farm.device_id}", "Where the hand is"),
+            "alert": (f"/alerts/{world.alert_of(farm).alert_id}", "What else could explain it"),
+        }
+        for name, (path, said) in pages.items():
+            tab.page.set_viewport_size({"width": 1280, "height": 1180 if name == "device" else 900})
+            tab.page.goto(path)
+            assert tab.page.get_by_text(said).first.is_visible()
+            picture = folder / f"{name}.png"
+            tab.page.screenshot(path=picture)
+            assert picture.stat().st_size < 340_000, "all three are to stay below 1 MB"
+        tab.context.close()
+    assert tab.wrong == []
+
+
+def test_the_focus_goes_through_every_page_and_out_again(tab: Watched, world: World) -> None:
+    """With the tabulator from the first link to the last field, never stuck, always to be seen, in the page's order."""
+    tab.sign_in(world, "tabby", "admin")
+    for path in ("/", "/devices", "/enrolment", "/access"):
+        tab.page.goto(path)
+        expected = tab.page.evaluate(FOCUSABLE)
+        seen = []
+        for _ in range(expected + 1):
+            tab.page.keyboard.press("Tab")
+            place = tab.page.evaluate(FOCUSED)
+            if place is None:
+                break
+            assert place["seen"], (path, place)
+            seen.append(place["at"])
+        assert seen == sorted(set(seen)) and len(seen) >= expected, path
+
+
+FOCUSABLE = """() => {
+    const all = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary')];
+    const groups = new Set();
+    return all.filter(each => each.checkVisibility()).filter(each => {
+        if (each.type !== 'radio') return true;
+        if (groups.has(each.name)) return false;
+        groups.add(each.name);
+        return true;
+    }).length;
+}"""
+FOCUSED = """() => {
+    const at = document.activeElement;
+    if (!at || at === document.body) return null;
+    const style = getComputedStyle(at);
+    const visible = style.outlineStyle === 'solid' && parseFloat(style.outlineWidth) >= 2;
+    return {at: [...document.querySelectorAll('*')].indexOf(at), seen: visible, what: at.outerHTML.slice(0, 80)};
+}"""
+
+
+def barriers(page: Any) -> list[str]:
+    """What axe-core finds wrong by WCAG 2.2 A and AA and by good practice."""
+    if not AXE.exists():
+        pytest.skip("axe-playwright-python is not installed")
+    page.evaluate(AXE.read_text())
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)
+    return [
+        f"{each['id']}: {node['html'][:120]}: {node['failureSummary']}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def overlapping(page: Any) -> list[str]:
+    """Pairs of texts that lie on each other."""
+    found: list[str] = page.evaluate(
+        """() => {
+        const boxes = [];
+        const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+            const text = node.textContent.trim();
+            const holder = node.parentElement;
+            if (!text || !holder.checkVisibility() || holder.closest('.unseen, .skip, svg, select, option')) continue;
+            const range = document.createRange();
+            range.selectNodeContents(node);
+            const clip = holder.closest('.sheet, .wide-table, pre');
+            const edge = clip ? clip.getBoundingClientRect() : null;
+            for (const box of range.getClientRects()) {
+                if (box.width < 2 || (edge && (box.left > edge.right || box.bottom > edge.bottom))) continue;
+                boxes.push({text: text.slice(0, 40), box});
+            }
+        }
+        const bad = [];
+        for (let i = 0; i < boxes.length; i++) for (let j = i + 1; j < boxes.length; j++) {
+            const [a, b] = [boxes[i].box, boxes[j].box];
+            const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+            const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+            if (wide > 3 && high > 0.4 * Math.min(a.height, b.height)) bad.push(`${boxes[i].text} | ${boxes[j].text}`);
+        }
+        return bad.slice(0, 10);
+    }"""
+    )
+    return found
 
 
 def faint(page: Any) -> list[str]:

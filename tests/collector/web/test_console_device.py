@@ -35,7 +35,7 @@ def test_the_map_shows_claim_machine_and_hand_and_says_so_in_words(furnished: Wo
 def test_addresses_hardware_and_landmarks_are_shown_with_their_times(furnished: World, browse: Any) -> None:
     page = words(browse("viewer").get(f"/devices/{furnished.laptops['farm'].device_id}"))
     for said in (
-        "203.0.113.9 Virginia, US Example Cable AS64500 homes and offices 20 days ago just now",
+        "192.0.2.44 Virginia, US Example Cable AS64500 homes and offices 20 days ago just now",
         "geo-whois-asn : US , dbip : NL Example Hosting AS64501 data centre",
         "USB device PiKVM Composite KVM Device 1d6b:0104, serial CAFEBABE 1-2 9 days ago attached",
         "Monitor DELL U2720Q",

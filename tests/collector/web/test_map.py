@@ -139,6 +139,25 @@ def test_a_machine_in_the_claimed_country_needs_no_line_without_a_home() -> None
     assert "arc" not in {shape.kind for shape in drawn((US,), (far_west,)).shapes}
 
 
+def test_an_exit_of_a_vpn_is_shown_but_never_taken_for_the_machine() -> None:
+    leaving = Mark(kind="exit", label="203.0.113.9, vpn address in GB", country="GB", point=LONDON, radius_km=100)
+    found = drawn((US, HOME), (leaving,), 4500)
+    assert [dot.kind for dot in found.dots] == ["claim", "exit"]
+    assert "arc" not in {shape.kind for shape in found.shapes}
+    assert [key.words for key in found.legend][-2:] == [
+        "Its public address: 203.0.113.9, vpn address in GB: where its traffic leaves, not where the machine is.",
+        "The hand is outside of this line: at least 4,500 km from where it should be.",
+    ]
+
+
+def test_the_machine_is_drawn_by_what_knows_it_best() -> None:
+    wide = Mark(kind="region", label="within 3,000 km of Seoul", point=SEOUL, radius_km=3000)
+    found = drawn((), (egress(SYDNEY, "AU", 100), wide), 2000)
+    (ring,) = [shape for shape in found.shapes if shape.kind == "ring"]
+    ys = [float(y) for _, y in re.findall(r"(-?\d+),(-?\d+)", ring.d)]
+    assert min(ys) < VIEWS[found.outlines == "world-pacific.svg"].project(SYDNEY)[1] < max(ys)
+
+
 def test_without_anything_to_show_there_is_no_map() -> None:
     assert draw(places()) is None
     assert draw(places(km=4500)) is None
