@@ -13,6 +13,7 @@ from collector.judgement import facts as fact_table
 from collector.judgement import risk
 from collector.judgement.claim import changes_at, claim_digest
 from collector.judgement.engine import Facts, ReadyRule, Reason, missing, split
+from collector.judgement.facts.egress import settles_at
 from collector.judgement.facts.silence import due_at
 from collector.judgement.findings import Assessment, Coverage, Finding, UnknownRule
 from collector.judgement.given import Given, ToolInfo, Zones
@@ -28,6 +29,9 @@ PLACED_BY: Final = ("expected", "path", "egress", "clock", "session")
 """Facts that tell the three places."""
 PLACED: Final = frozenset({"place", "path"})
 """Causes whose findings compare with the claim: another claim starts them anew."""
+
+TOLD_ANEW: Final = timedelta(days=1)
+"""How often a silence that lasts is judged again: its length is part of what is told."""
 
 
 class Context(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,7 +228,8 @@ def _order(finding: Finding) -> tuple[bool, float, str]:
 
 
 def _next_due_at(view: DeviceView, as_of: datetime, findings: Iterable[Finding]) -> datetime | None:
-    moments = [due_at(view.presence), *changes_at(view)]
+    overdue = due_at(view.presence)
+    moments = [overdue if overdue > as_of else as_of + TOLD_ANEW, *changes_at(view), *settles_at(view)]
     for each in findings:
         moments += [moment for moment in (each.valid_until, each.suppressed_until) if moment is not None]
     return min((moment for moment in moments if moment > as_of), default=None)

@@ -78,7 +78,7 @@ def canonical(text: str) -> str:
 def write(connection: Connection, batch: Batch, places: Places) -> None:
     """Write what a batch noticed, before its devices are queued: a place that is new to a device is judged.
 
-    New means: never seen, not seen for an hour, or located otherwise by newer data.
+    New means: never seen, not seen for two hours, or located otherwise by newer data.
     """
     if not batch.egresses:
         return

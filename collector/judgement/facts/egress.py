@@ -17,10 +17,12 @@ from collector.judgement.claim import claim_of
 from collector.judgement.geometry import distance_km
 from collector.judgement.given import Given
 from collector.judgement.policy import CompanyNetwork
-from collector.judgement.view import OVERRIDE, EgressTrack, HomePlace, NetworkClass
+from collector.judgement.view import OVERRIDE, DeviceView, EgressTrack, HomePlace, NetworkClass
 
 TOGETHER: Final = timedelta(hours=2)
 """Addresses seen this shortly before the newest one are in use beside it: IPv4 and IPv6, or two lines."""
+RENEWED_WITHIN: Final = timedelta(minutes=90)
+"""The row of an address in use is not older than this."""
 JUMP_WITHIN: Final = timedelta(hours=1)
 JUMP_KM: Final = 1500.0
 """Between two places, what is uncertain of both taken off: further than any aeroplane gets in an hour."""
@@ -106,6 +108,16 @@ def derive(given: Given) -> Egress:
     if recent:
         found |= _network(recent) | _place(recent, given)
     return msgspec.convert(found, Egress)
+
+
+def settles_at(view: DeviceView) -> list[datetime]:
+    """When an address that is in use beside the newest one has been left for good, should it not be seen again: rows of
+    addresses are renewed once an hour, and nothing else may change by then."""
+    if not view.egresses:
+        return []
+    newest = view.egresses[-1].last_seen
+    in_use = [track for track in view.egresses if newest - track.last_seen <= TOGETHER]
+    return [newest + TOGETHER + RENEWED_WITHIN] if len(in_use) > 1 else []
 
 
 def declared(track: EgressTrack, networks: Iterable[CompanyNetwork]) -> str | None:

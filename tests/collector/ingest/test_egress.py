@@ -21,7 +21,7 @@ from collector.config import Config
 from collector.instants import from_ms, to_ms
 from collector.judgement.view import Located
 from collector.knowledge import Knowledge, load
-from collector.store import alerts, egresses, learnt, schema
+from collector.store import alerts, assessments, egresses, learnt, schema
 from tests.collector.ingest.conftest import NOON, Collector
 from tests.laptop import NO_SESSIONS, Laptop
 
@@ -108,6 +108,21 @@ def test_an_address_that_comes_back_is_judged_again(collector: Collector) -> Non
         last = collector.judged(laptop)
     (finding,) = (each for each in last.findings if each.rule_id == "egress-outside-claim")
     assert finding.matching
+
+
+def test_who_went_home_is_judged_again_without_saying_anything_new(collector: Collector) -> None:
+    laptop = collector.enrol()
+    heard_from(collector, ABROAD)
+    collector.send_first(laptop)
+    heard_from(collector, HOME)
+    for _ in range(50):
+        collector.later(minutes=5)
+        collector.send(laptop)
+        due_ms = to_ms(collector.time)
+        collector.store.write(lambda connection, due_ms=due_ms: assessments.queue_due(connection, due_ms, 100))
+        last = collector.judged(laptop)
+    (finding,) = (each for each in last.findings if each.rule_id == "egress-outside-claim")
+    assert not finding.matching
 
 
 def test_what_was_located_keeps_the_version_until_newer_data_answers(collector: Collector, atlas: Atlas) -> None:
