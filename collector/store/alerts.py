@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
 from collector.instants import Instant, from_ms, maybe_from_ms
@@ -82,17 +82,6 @@ def find(connection: Connection, alert_id: str) -> Alert | None:
     return None if row is None else _alert(row)
 
 
-def following(connection: Connection, alert_id: str) -> Alert | None:
-    """The alert that was opened after this one was closed; None while there is none."""
-    table = schema.alerts
-    about = select(table.c.subject_id).where(table.c.alert_id == alert_id).scalar_subquery()
-    later = select(table).where(
-        table.c.subject_kind == "device", table.c.subject_id == about, table.c.previous_alert_id == alert_id
-    )
-    row = connection.execute(later.limit(1)).one_or_none()
-    return None if row is None else _alert(row)
-
-
 def listing(
     connection: Connection,
     *,
@@ -122,21 +111,6 @@ def listing(
             (table.c.opened_ms < opened_ms) | ((table.c.opened_ms == opened_ms) & (table.c.alert_id < alert_id))
         )
     return [_alert(row) for row in connection.execute(statement)]
-
-
-def counts(connection: Connection) -> dict[str, int]:
-    """How many alerts are open and acknowledged, and how many of them nobody looks into ("unassigned")."""
-    table = schema.alerts
-    rows = connection.execute(
-        select(table.c.status, table.c.assignee.is_(None).label("nobody"), func.count().label("alerts"))
-        .where(table.c.status.in_(("open", "acknowledged")))
-        .group_by(table.c.status, table.c.assignee.is_(None))
-    )
-    found = {"open": 0, "acknowledged": 0, "unassigned": 0}
-    for row in rows:
-        found[row.status] += row.alerts
-        found["unassigned"] += row.alerts if row.nobody else 0
-    return found
 
 
 def history(connection: Connection, alert_id: str) -> list[Event]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.responses import RedirectResponse, Response
 
 from collector.judgement.alerting import Disposition
-from collector.store import alerts, devices, users
+from collector.store import alert_queue, alerts, devices, users
 from collector.store.alerts import Alert
 
 from .answers import Ranked, cursor, position_of
@@ -76,7 +76,7 @@ def _queue(call: Call, status_code: int = 200, problem: str = "") -> Response:
         names = devices.hostnames(connection, {each.subject_id for each in found})
         highest = devices.listing(connection, limit=1) if not found else []
         fleet = devices.count(connection)
-        counts = alerts.counts(connection)
+        counts = alert_queue.counts(connection)
     shown = found[:PAGE]
     return page(
         call.request,
@@ -133,7 +133,7 @@ def _alert_page(call: Call, status: int = 200, problem: str = "", form: dict[str
         device = devices.find(connection, alert.subject_id)
         people = [user.name for user in users.list_users(connection) if may_work_on_alerts(user)]
         earlier = alerts.find(connection, alert.previous_alert_id) if alert.previous_alert_id else None
-        later = alerts.following(connection, alert.alert_id)
+        later = alert_queue.following(connection, alert)
     return page(
         call.request,
         "alert.html",

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from collector.geo import status as geo_status
 from collector.judgement.risk import BAND_ORDER
-from collector.store import alerts, assessments, devices, fleet
+from collector.store import alert_queue, alerts, assessments, devices, fleet
 from collector.store.database import size_bytes
 from collector.store.fleet import HEARD, SORTS, Listed, Sort, Wanted
 
@@ -67,7 +67,7 @@ def show_overview(call: Call) -> Response:
         newest = alerts.listing(connection, status="open", limit=NEWEST)
         values: dict[str, Any] = {
             "names": devices.hostnames(connection, {each.subject_id for each in newest}),
-            "counts": alerts.counts(connection),
+            "counts": alert_queue.counts(connection),
             "missing": fleet.missing(connection),
             "failing": [
                 (measured(kind), FAILURES[failure], count) for kind, failure, count in fleet.failing(connection)
