@@ -167,7 +167,7 @@ def test_rules_without_a_verdict_say_what_is_missing() -> None:
 
 
 def test_a_device_that_never_measured_is_unknown_rather_than_safe() -> None:
-    assessment = assess(view(newest={}), context())
+    assessment = assess(view(newest={}, egresses=()), context())
     assert {each.rule_id for each in assessment.coverage.unknown} >= {"unsanctioned-session", "clock-outside-claim"}
     assert [place.known for place in assessment.places] == [True, False, False]
 
@@ -177,14 +177,17 @@ def test_silence_is_looked_at_again_when_it_becomes_unusual() -> None:
     assert assess(view(), context()).next_due_at == due
     silent = assess(view(), context(as_of=due))
     assert ids(silent) == {"device-silent"}
-    assert silent.next_due_at is None
+    assert silent.next_due_at == due + 24 * HOUR, "how long it lasts is told anew each day"
 
 
 def test_the_three_places_are_told_in_one_sentence_each() -> None:
     assessment = assess(view(sessions=(track(),)), context())
     claim, machine, hand = assessment.places
     assert claim.sentence == "Expected in DE, by the policy."
-    assert machine.sentence == "Its clock is set to Europe/Berlin, a time zone of DE; nothing else places it."
+    assert machine.sentence == (
+        "Its reports come from 192.0.2.1 of AS64496 Example Cable in DE. "
+        "Its clock is set to Europe/Berlin, a time zone of DE."
+    )
     assert hand.sentence == "x11vnc was used from 203.0.113.9, at least 4,500 km away."
     assert hand.at_least_km == 4500
 
@@ -196,7 +199,7 @@ def test_a_near_or_unmeasured_hand_has_no_bound() -> None:
 
 
 def test_nothing_claimed_and_nothing_measured_is_said() -> None:
-    places = assess(view(newest={}), context(policy=Policy())).places
+    places = assess(view(newest={}, egresses=()), context(policy=Policy())).places
     assert [place.sentence for place in places] == [
         "Nothing says where this laptop should be: no roster names it, the policy no home_countries.",
         "Its clock has not been read.",
