@@ -52,6 +52,7 @@ def test_a_laptop_lives_with_the_package_from_its_installation_to_its_purge(tmp_
             it_says_last_words_before_sleep_and_goes_on(laptop, server)
             it_is_upgraded_in_place(laptop, server, new, device)
             it_can_go_back_to_the_previous_version(laptop, server, old, new)
+            it_is_compiled_anew_for_another_python(laptop)
             it_survives_a_reboot(laptop, server)
             it_survives_a_full_disk(laptop, server)
             it_stops_when_it_is_removed_and_keeps_its_key(laptop, server)
@@ -190,6 +191,14 @@ def it_can_go_back_to_the_previous_version(laptop: Container, server: Server, ol
         install(laptop, deb)
         until(lambda version=version: stream(server)["agent_version"] == version)
     assert server.rows("SELECT count(*) FROM streams") == [(1,)]
+
+
+def it_is_compiled_anew_for_another_python(laptop: Container) -> None:
+    """As when the distribution is upgraded: without compiled modules every cycle would compile all of them."""
+    laptop.run("find", "/usr/lib/farhand-agent", "-name", "*.pyc", "-delete")
+    laptop.run("dpkg-trigger", "--by-package=python3-minimal", "/usr/bin/python3")
+    laptop.run("dpkg", "--triggers-only", "farhand-agent")
+    assert list(laptop.root.glob("usr/lib/farhand-agent/site/agent/__pycache__/cli.cpython-3*.pyc"))
 
 
 def it_survives_a_reboot(laptop: Container, server: Server) -> None:
