@@ -16,6 +16,7 @@ from collector.strict import MistakesError
 CONFIGS = Path(__file__).parents[2] / "configs"
 KNOWN = Known(
     tools=frozenset({"openssh-server", "anydesk"}),
+    hardware=frozenset({"pikvm"}),
     countries=frozenset({"DE", "NO"}),
     kinds=frozenset({"clock", "power"}),
     rules=frozenset({"unsanctioned-session"}),
