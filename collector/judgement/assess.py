@@ -85,7 +85,8 @@ def assess(view: DeviceView, context: Context) -> Assessment:
     )
     facts: dict[str, Any] = fact_table.derive(given)
     past = {each.rule_id: each for each in view.past}
-    claimed = claim_digest(view)
+    of_policy = context.policy.facts_digest
+    of_claim = of_policy + claim_digest(view)
     found: list[Finding] = []
     unknown: list[UnknownRule] = []
     for ready in context.rules:
@@ -94,7 +95,7 @@ def assess(view: DeviceView, context: Context) -> Assessment:
             why = missing(ready.node.explain(facts))
             unknown.append(UnknownRule(rule_id=ready.rule.id, why=why))
         before = past.get(ready.rule.id)
-        policy_digest = context.policy.facts_digest + (claimed if ready.rule.cause in PLACED else "")
+        policy_digest = of_claim if ready.rule.cause in PLACED else of_policy
         if held:
             finding = _matching(ready, facts, before, view, context, policy_digest)
         elif before is not None:

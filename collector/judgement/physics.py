@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import combinations
+from math import inf
 from typing import Final
 
 import msgspec
@@ -191,23 +192,26 @@ def _excess(spot: Spot, rtts: Rtts) -> Excess | None:
 
 
 @lru_cache(maxsize=8)
-def _apart_km(landmarks: Landmarks) -> dict[tuple[str, str], float]:
-    """Distance of each pair of landmarks, by their sorted ids."""
-    return {
-        (one, other): distance_km(landmarks.sites[one].point, landmarks.sites[other].point)
-        for one, other in combinations(sorted(landmarks.sites), 2)
-    }
+def _least_sums(landmarks: Landmarks) -> tuple[dict[str, int], tuple[tuple[int, int, float], ...]]:
+    """Places of the sorted ids, and for each pair of places the least sum of round trips that both can have, in ms."""
+    ids = sorted(landmarks.sites)
+    points = [landmarks.sites[name].point for name in ids]
+    sums = tuple(
+        (one, other, (distance_km(points[one], points[other]) - 2 * DISPLACEMENT_KM) / KM_PER_MS)
+        for one, other in combinations(range(len(ids)), 2)
+    )
+    return {name: place for place, name in enumerate(ids)}, sums
 
 
 def contradictions(landmarks: Landmarks, rtts: Rtts) -> list[tuple[str, str]]:
     """Pairs of landmarks of which no laptop can be that near to both: `d(Li, Lj) > 100·(ri + rj)`, and 100 km for where
     the two may really stand."""
-    apart_km = _apart_km(landmarks)
-    return [
-        pair
-        for pair in combinations(sorted(rtts), 2)
-        if apart_km[pair] > KM_PER_MS * (rtts[pair[0]] + rtts[pair[1]]) + 2 * DISPLACEMENT_KM
-    ]
+    places, sums = _least_sums(landmarks)
+    ms = [inf] * len(places)
+    for name, each in rtts.items():
+        ms[places[name]] = each
+    ids = list(places)
+    return [(ids[one], ids[other]) for one, other, least in sums if ms[one] + ms[other] < least]
 
 
 def believable(landmarks: Landmarks, rtts: Rtts) -> Rtts | None:

@@ -88,8 +88,8 @@ class LandmarkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     own: Annotated[tuple[OwnLandmark, ...], msgspec.Meta(description="a list of landmarks")] = ()
     """Hosts of the organisation's own; they count like the shipped ones."""
     every_s: Annotated[float, msgspec.Meta(ge=60, le=86400, description="seconds between rounds, 60 to 86400")] = 1200
-    """Seconds between two rounds over all landmarks. A day's figures count from 20 connections to each on: at the default
-    that is 6 hours and 40 minutes of use."""
+    """Seconds between two rounds over all landmarks. A day's figures count from 20 connections to each on: at the
+    default that is 6 hours and 40 minutes of use."""
 
 
 class CompanyNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

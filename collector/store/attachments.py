@@ -103,7 +103,7 @@ def _kind(each: Attachment) -> Kind:
     return "usb" if each.usb is not None else "display" if each.display is not None else "brief"
 
 
-def since(now_ms: int) -> ColumnElement[bool]:
+def since(now_ms: ColumnElement[int]) -> ColumnElement[bool]:
     """Rows that judgement may need at a moment."""
     removed_ms = schema.attachments.c.removed_ms
     return or_(removed_ms.is_(None), removed_ms >= now_ms - REMEMBERED // timedelta(milliseconds=1))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Select, func, select
+from sqlalchemy import BigInteger, BindParameter, ColumnElement, FromClause, Select, bindparam, func, select
 from sqlalchemy.engine import Connection, Row
 
 from collector.instants import from_ms, maybe_from_ms
@@ -61,74 +60,84 @@ class _Rows:
     """Everything about some devices, one query per table."""
 
     def __init__(self, connection: Connection, wanted: set[str], now_ms: int) -> None:
-        def grouped(statement: Select[Any]) -> dict[str, list[Row[Any]]]:
-            found: dict[str, list[Row[Any]]] = defaultdict(list)
-            for row in connection.execute(statement):
-                found[row.device_id].append(row)
-            return found
-
-        signals, sessions, streams = schema.signals, schema.sessions, schema.streams
-        incidents, silences = schema.incidents, schema.silences
-        since = now_ms - INCIDENT_DAYS * DAY_MS
-        session_since = now_ms - SESSION_MEMORY // timedelta(milliseconds=1)
         self.now_ms = now_ms
-        self.signals = grouped(select(signals).where(signals.c.device_id.in_(wanted)))
-        self.sessions = grouped(
-            select(sessions).where(sessions.c.device_id.in_(wanted), sessions.c.last_ms >= session_since)
-        )
-        last = (
-            select(streams.c.device_id, func.max(streams.c.last_ms).label("last_ms"))
-            .where(streams.c.device_id.in_(wanted))
-            .group_by(streams.c.device_id)
-            .subquery()
-        )
-        self.streams = grouped(
-            select(streams.c.device_id, streams.c.last_ms, streams.c.occasion, streams.c.skew_s)
-            .join(last, (last.c.device_id == streams.c.device_id) & (last.c.last_ms == streams.c.last_ms))
-            .order_by(streams.c.stream_id)
-        )
-        self.incidents = grouped(
-            select(incidents.c.device_id, incidents.c.kind, func.sum(incidents.c.amount).label("amount"))
-            .where(incidents.c.device_id.in_(wanted), incidents.c.at_ms >= since)
-            .group_by(incidents.c.device_id, incidents.c.kind)
-        )
-        self.silences = grouped(select(silences).where(silences.c.device_id.in_(wanted), silences.c.to_ms >= since))
-        egresses, days, learnt = schema.egresses, schema.landmark_days, schema.learnt_places
-        self.egresses = grouped(
-            select(egresses)
-            .where(egresses.c.device_id.in_(wanted), egresses.c.last_ms >= now_ms - EGRESS_DAYS * DAY_MS)
-            .order_by(egresses.c.last_ms, egresses.c.address)
-        )
-        self.landmark_days = grouped(
-            select(days.c.device_id, days.c.body)
-            .where(days.c.device_id.in_(wanted), days.c.last_ms >= now_ms - LANDMARK_DAYS * DAY_MS)
-            .order_by(days.c.day, days.c.through)
-        )
-        plugged = schema.attachments
-        self.attachments = grouped(select(plugged).where(plugged.c.device_id.in_(wanted), attachments.since(now_ms)))
-        self.learnt = grouped(select(learnt.c.device_id, learnt.c.place).where(learnt.c.device_id.in_(wanted)))
+        given = {"wanted": sorted(wanted), "now_ms": now_ms}
+        self._found: dict[str, dict[str, list[Row[Any]]]] = {}
+        for name, statement in _STATEMENTS.items():
+            rows: dict[str, list[Row[Any]]] = defaultdict(list)
+            for row in connection.execute(statement, given):
+                rows[row.device_id].append(row)
+            self._found[name] = rows
         self.roster = claims.of_devices(connection, wanted, now_ms)
-        self.assessments = grouped(
-            select(schema.assessments.c.device_id, schema.assessments.c.body).where(
-                schema.assessments.c.device_id.in_(wanted)
-            )
+
+    def of(self, name: str, device_id: str) -> list[Row[Any]]:
+        """One device's rows of one statement."""
+        return self._found[name][device_id]
+
+
+_WANTED: Final[BindParameter[Any]] = bindparam("wanted", expanding=True)
+_NOW_MS: Final = bindparam("now_ms", type_=BigInteger)
+
+
+def _about(columns: FromClause, *more: ColumnElement[Any]) -> Select[Any]:
+    """Rows about the wanted devices, of a table or of some of its columns."""
+    return select(*more or (columns,)).where(columns.c.device_id.in_(_WANTED))
+
+
+def _since(days: int) -> ColumnElement[int]:
+    return _NOW_MS - days * DAY_MS
+
+
+def _statements() -> dict[str, Select[Any]]:
+    """Made once: building one costs as much as running it."""
+    incidents, silences, sessions, streams = schema.incidents, schema.silences, schema.sessions, schema.streams
+    egresses, days, learnt, made = schema.egresses, schema.landmark_days, schema.learnt_places, schema.assessments
+    last = (
+        _about(streams, streams.c.device_id, func.max(streams.c.last_ms).label("last_ms"))
+        .group_by(streams.c.device_id)
+        .subquery()
+    )
+    return {
+        "signals": _about(schema.signals),
+        "sessions": _about(sessions).where(sessions.c.last_ms >= _since(SESSION_MEMORY.days)),
+        "streams": select(streams.c.device_id, streams.c.last_ms, streams.c.occasion, streams.c.skew_s)
+        .join(last, (last.c.device_id == streams.c.device_id) & (last.c.last_ms == streams.c.last_ms))
+        .order_by(streams.c.stream_id),
+        "incidents": _about(
+            incidents, incidents.c.device_id, incidents.c.kind, func.sum(incidents.c.amount).label("amount")
         )
+        .where(incidents.c.at_ms >= _since(INCIDENT_DAYS))
+        .group_by(incidents.c.device_id, incidents.c.kind),
+        "silences": _about(silences).where(silences.c.to_ms >= _since(INCIDENT_DAYS)),
+        "egresses": _about(egresses)
+        .where(egresses.c.last_ms >= _since(EGRESS_DAYS))
+        .order_by(egresses.c.last_ms, egresses.c.address),
+        "landmark_days": _about(days, days.c.device_id, days.c.body)
+        .where(days.c.last_ms >= _since(LANDMARK_DAYS))
+        .order_by(days.c.day, days.c.through),
+        "attachments": _about(schema.attachments).where(attachments.since(_NOW_MS)),
+        "learnt": _about(learnt, learnt.c.device_id, learnt.c.place),
+        "assessments": _about(made, made.c.device_id, made.c.body),
+    }
+
+
+_STATEMENTS: Final = _statements()
 
 
 def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> DeviceView:
     device_id = device.device_id
-    before = [_assessment.decode(row.body) for row in rows.assessments[device_id]]
-    newest = newest_by_kind(rows.signals[device_id])
+    before = [_assessment.decode(row.body) for row in rows.of("assessments", device_id)]
+    newest = newest_by_kind(rows.of("signals", device_id))
     return DeviceView(
         device_id=device_id,
         group=device.group_name,
         newest=newest,
-        sessions=tuple(_track.decode(row.track) for row in rows.sessions[device_id]),
-        attachments=attachments.judged(rows.attachments[device_id], newest),
-        egresses=tuple(egress_of(row) for row in rows.egresses[device_id]),
-        landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.landmark_days[device_id]),
+        sessions=tuple(_track.decode(row.track) for row in rows.of("sessions", device_id)),
+        attachments=attachments.judged(rows.of("attachments", device_id), newest),
+        egresses=tuple(egress_of(row) for row in rows.of("egresses", device_id)),
+        landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.of("landmark_days", device_id)),
         roster=rows.roster.get(device_id),
-        learnt=next((_learnt.decode(row.place) for row in rows.learnt[device_id]), None),
+        learnt=next((_learnt.decode(row.place) for row in rows.of("learnt", device_id)), None),
         integrity=_integrity(device, rows),
         presence=_presence(device, rows, intervals_s),
         past=past_findings(before[0]) if before else (),
@@ -171,13 +180,13 @@ def past_findings(assessment: Assessment) -> tuple[PastFinding, ...]:
 
 
 def _integrity(device: Row[Any], rows: _Rows) -> Integrity:
-    amounts: Mapping[str, int] = {row.kind: int(row.amount) for row in rows.incidents[device.device_id]}
-    streams = rows.streams[device.device_id]
+    amounts: Mapping[str, int] = {row.kind: int(row.amount) for row in rows.of("incidents", device.device_id)}
+    streams = rows.of("streams", device.device_id)
     return integrity(amounts, device.claims_serial_of, streams[-1].skew_s if streams else None)
 
 
 def _presence(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> Presence:
-    streams, silences = rows.streams[device.device_id], rows.silences[device.device_id]
+    streams, silences = rows.of("streams", device.device_id), rows.of("silences", device.device_id)
     recent = rows.now_ms - AWAKE_DAYS * DAY_MS
     return Presence(
         enrolled_at=from_ms(device.enrolled_ms),
