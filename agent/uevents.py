@@ -54,11 +54,15 @@ class Hardware:
             except OSError:  # more was said than the kernel keeps: the next measurement sees what is there
                 continue
             event = parse(message, time.clock_gettime_ns(time.CLOCK_REALTIME) // 1_000_000) if sender == 0 else None
-            # A graphics card says the same several times for one monitor.
-            if event is not None and (not self._heard or event[1:] != self._heard[-1][1:]):
+            if event is not None and not self._repeats(event):
                 self._heard = [*self._heard, event][-MOST:]
                 news = True
         return news
+
+    def _repeats(self, event: Event) -> bool:
+        """Whether the same was just said: a graphics card says it several times for one monitor."""
+        last = self._heard[-1] if self._heard else None
+        return last is not None and event[1:] == last[1:] and abs(event[0] - last[0]) < SETTLE_S * 1000
 
     def hurry(self, waited_s: float) -> float:
         """Seconds until hardware that just came or went may cause a cycle.

@@ -182,7 +182,7 @@ CONSTANT, RELATIVE = 0x01, 0x04
 def parse_descriptor(data: bytes) -> Shape:
     """Read a HID report descriptor (Device Class Definition for HID 1.11, section 6.2.2) as far as it can be read."""
     page, pages, depth = 0, list[int](), 0
-    local: list[tuple[int, int]] = []
+    local: list[tuple[int, int, int]] = []  # page, first and last usage: a device may name ranges without end
     least: int | None = None
     top: list[str] = []
     pointing = absolute = False
@@ -195,17 +195,17 @@ def parse_descriptor(data: bytes) -> Shape:
             elif tag == 0xB and pages:
                 page = pages.pop()
         elif kind == 2:  # local
-            usage = (value >> 16, value & 0xFFFF) if size == 4 else (page, value)
+            on_page, usage = (value >> 16, value & 0xFFFF) if size == 4 else (page, value)
             if tag == 0x0:
-                local.append(usage)
+                local.append((on_page, usage, usage))
             elif tag == 0x1:
-                least = usage[1]
-            elif tag == 0x2 and least is not None:
-                local += [(usage[0], each) for each in range(least, min(usage[1], least + 255) + 1)]
+                least = usage
+            elif tag == 0x2 and least is not None and least <= usage:
+                local.append((on_page, least, usage))
         elif kind == 0:  # main
             if tag == COLLECTION:
                 if depth == 0:
-                    named = local[0] if local else (page, 0)
+                    named = local[0] if local else (page, 0, 0)
                     pointing = named[0] == GENERIC_DESKTOP and named[1] in POINTERS
                     if len(top) < MOST_USAGES:
                         top.append(f"{named[0]:02x}:{named[1]:02x}")
@@ -213,7 +213,7 @@ def parse_descriptor(data: bytes) -> Shape:
             elif tag == END_COLLECTION:
                 depth = max(0, depth - 1)
             elif tag == INPUT and pointing and not value & (CONSTANT | RELATIVE):
-                absolute |= any(each in ((GENERIC_DESKTOP, X), (GENERIC_DESKTOP, Y)) for each in local)
+                absolute |= any(on == GENERIC_DESKTOP and first <= Y and last >= X for on, first, last in local)
             local, least = [], None
     return Shape(usages=tuple(top), absolute_pointer=absolute)
 

@@ -82,6 +82,17 @@ def test_what_was_heard_reaches_the_probes_with_its_time() -> None:
     assert not hardware.hear()
 
 
+def test_a_monitor_that_comes_and_goes_an_hour_later_is_heard_both_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_ns = MILLIS * 1_000_000
+    monkeypatch.setattr(time, "clock_gettime_ns", lambda _clock: now_ns)
+    hardware = hearing((SCREEN, 0), (SCREEN, 0))
+    assert hardware.hear()
+    hardware._socket = Kernel((SCREEN, 0), (SCREEN, 0))  # type: ignore[assignment]
+    now_ns += 3600 * 1_000_000_000
+    assert hardware.hear()
+    assert [at_ms for at_ms, *_ in unpack(hardware.text())] == [MILLIS, MILLIS + 3_600_000]
+
+
 def test_only_the_kernel_is_believed() -> None:
     hardware = hearing((CAME, 4242))
     assert not hardware.hear()
