@@ -8,7 +8,6 @@ Format: RFC 1035.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import select
 import socket
@@ -40,6 +39,9 @@ _FAMILIES: Final = {1: (socket.AF_INET, 4), 28: (socket.AF_INET6, 16)}
 _IN: Final = 1
 _ANSWER: Final = 0x8000
 _RECURSE: Final = 0x0100
+_CODE: Final = 0x000F
+_NOT_ANSWERED: Final = (2, 4, 5)
+"""Server failure, not implemented, refused: another server may know."""
 _POINTER: Final = 0xC0
 _MAX_JUMPS: Final = 64
 
@@ -103,12 +105,14 @@ def question(name: str, family: Family) -> bytes:
 
 
 def parse_answer(answer: bytes, asked: bytes) -> tuple[str, ...] | None:
-    """The addresses in an answer, few where it was cut; None where it does not answer this question."""
+    """The addresses in an answer, few where it was cut; None where it is no answer to this question."""
     if len(answer) < len(asked) or answer[:2] != asked[:2]:
         return None
     _, flags, questions, answers, _, _ = _HEADER.unpack_from(answer)
     body = len(_HEADER.pack(*[0] * 6))
-    if not flags & _ANSWER or questions != 1 or answer[body : len(asked)].lower() != asked[body:].lower():
+    if not flags & _ANSWER or flags & _CODE in _NOT_ANSWERED:
+        return None
+    if questions != 1 or answer[body : len(asked)].lower() != asked[body:].lower():
         return None
     wanted = struct.unpack("!HH", asked[-4:])[0]
     found: list[str] = []
@@ -146,7 +150,7 @@ def _send(server: str, asking: bytes) -> socket.socket | None:
             0
         ]
         asking_socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    except OSError:
+    except (OSError, ValueError):  # a text that is no address is refused in both ways
         return None
     try:
         asking_socket.connect(place)  # answers from elsewhere are dropped by the kernel
@@ -159,9 +163,9 @@ def _send(server: str, asking: bytes) -> socket.socket | None:
 
 def _received(asked: socket.socket) -> bytes | None:
     """What came; nothing where it was not for us, None where the server refuses."""
-    with contextlib.suppress(BlockingIOError):
-        try:
-            return asked.recv(ANSWER_BYTES)
-        except ConnectionError:
-            return None
-    return b""
+    try:
+        return asked.recv(ANSWER_BYTES)
+    except BlockingIOError:
+        return b""
+    except OSError:  # nobody listens there, or a firewall on the way forbids it
+        return None

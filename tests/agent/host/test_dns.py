@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 import threading
@@ -116,6 +117,29 @@ def test_where_nobody_listens_or_no_server_is_known_there_is_no_address(ask: Ask
 def test_a_name_that_does_not_exist_has_no_address(ask: Ask) -> None:
     with name_server(lambda asked, _: answered(asked, flags=0x8183)) as port:
         assert ask(port) == {"fra.example.net": ()}
+
+
+@pytest.mark.parametrize("code", [2, 4, 5], ids=["failure", "not implemented", "refused"])
+def test_a_server_that_will_not_say_leaves_the_question_to_the_next(ask: Ask, code: int) -> None:
+    def split(asked: bytes, count: int) -> bytes:
+        return answered(asked, a("18.192.0.1")) if count else answered(asked, flags=0x8180 | code)
+
+    with name_server(split) as port:
+        assert ask(port) == {"fra.example.net": ("18.192.0.1",)}
+
+
+@pytest.mark.parametrize("server", ["x" * 64, "ü" * 70], ids=["a long label", "no ASCII"])
+def test_a_resolv_conf_that_names_no_address_gives_no_address(ask: Ask, server: str) -> None:
+    assert ask(53, servers=(server,)) == {}
+
+
+@pytest.mark.parametrize("error", [errno.EHOSTUNREACH, errno.EACCES, errno.ENOPROTOOPT])
+def test_a_firewall_on_the_way_that_forbids_questions_is_a_server_that_refuses(error: int) -> None:
+    class Forbidden:
+        def recv(self, _most: int) -> bytes:
+            raise OSError(error, "as ICMP's messages are told (ip(7): code 13 is EHOSTUNREACH, IPv6's 1 is EACCES)")
+
+    assert dns._received(Forbidden()) is None  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
