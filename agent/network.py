@@ -19,6 +19,8 @@ PUBLIC: Final = ("198.41.0.4", "2001:503:ba3e::2:30")
 """a.root-servers.net: addresses of the open internet that no VPN treats as an exception. They are only asked about,
 nothing is sent to them."""
 MAX_INTERFACES: Final = 256
+PASSING: Final = ("cali", "lxc", "veth", "vnet")
+"""How names of ends of containers and virtual machines begin: of thousands of interfaces these give way first."""
 MAX_DEPTH: Final = 4
 
 # linux/if_arp.h
@@ -80,8 +82,19 @@ class WaysOut:
 
 def read_interfaces(host: Host) -> dict[str, Interface]:
     """All interfaces, by name, ascending."""
-    found = ((name, host.list_dir(f"{FOLDER}/{name}")) for name in host.list_dir(FOLDER)[:MAX_INTERFACES])
-    return {name: _interface(host, name, entries) for name, entries in found if "type" in entries}
+    names = sorted(host.list_dir(FOLDER), key=lambda name: name.startswith(PASSING))[:MAX_INTERFACES]
+    listed = ((name, host.list_dir(f"{FOLDER}/{name}")) for name in sorted(names))
+    return {name: _interface(host, name, entries) for name, entries in listed if "type" in entries}
+
+
+def is_inner(one: Interface, interfaces: Mapping[str, Interface]) -> bool:
+    """True for an end of a container or a virtual machine, and for a bridge between nothing but these: it is up while
+    one of them runs."""
+
+    def passes(name: str) -> bool:
+        return interfaces[name].passing if name in interfaces else name.startswith(PASSING)
+
+    return one.passing or (one.kind == "bridge" and all(map(passes, one.below)))
 
 
 def ways_out(host: Host) -> WaysOut:
@@ -124,11 +137,12 @@ def is_public(address: str) -> bool:
     if ":" in address:
         first = int(address.partition(":")[0] or "0", 16)
         return 0x2000 <= first < 0x4000 or first == 0x64  # 64:ff9b::/96 stands for IPv4 addresses
-    one, two = (_number(part) for part in (*address.split("."), "", "")[:2])
+    one, two, three = (_number(part) for part in (*address.split("."), "", "", "")[:3])
     return not (
         one in (0, 10, 127)
         or one >= 224
-        or (one, two) in ((169, 254), (192, 0), (192, 168), (198, 18), (198, 19))
+        or (one, two) in ((169, 254), (192, 168), (198, 18), (198, 19))
+        or (one, two, three) in ((192, 0, 0), (192, 0, 2), (198, 51, 100), (203, 0, 113))
         or (one == 172 and 16 <= two < 32)
         or (one == 100 and 64 <= two < 128)
     )

@@ -12,12 +12,13 @@ hardware address leaves as a hash with a key of the organisation, or not at all.
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Final, Literal
 
 from agent.hashing import keyed_hashes
 from agent.host import Host, HostError, Route
 from agent.matching import find_running, of_role
-from agent.network import WaysOut, read_interfaces, through_tunnel, ways_out
+from agent.network import WaysOut, is_inner, read_interfaces, through_tunnel, ways_out
 from agent.probe import Given, Probe, plain
 from agent.wire.signals import DefaultRoute, KeyedHash, NetworkInterface, NetworkPath
 
@@ -25,6 +26,7 @@ MAX_INTERFACES: Final = 64
 MAX_ROUTES: Final = 16
 MAX_NAME_SERVERS: Final = 8
 MAX_CLIENTS: Final = 32
+HARDWARE_ADDRESS: Final = re.compile("(?:[0-9a-f]{1,4}:)?[0-9a-f]{0,2}ff:fe[0-9a-f]{2}:[0-9a-f]{1,4}$", re.IGNORECASE)
 RFKILL: Final = "/sys/class/rfkill"
 SHARED_PREFIXES: Final = (
     bytes.fromhex("00005e0001"),  # VRRP (RFC 9568)
@@ -41,12 +43,12 @@ def collect(given: Given) -> NetworkPath:
     host = given.host
     interfaces = read_interfaces(host)
     ways = ways_out(host)
-    shown = [one for one in interfaces.values() if one.kind != "loopback" and not one.passing]
+    shown = [one for one in interfaces.values() if one.kind != "loopback" and not is_inner(one, interfaces)]
     wifi = [one for one in shown if one.kind == "wifi"]
     return NetworkPath(
         interfaces=tuple(
             NetworkInterface(
-                name=plain(one.name),
+                name=called(one.name),
                 interface_kind=one.kind,
                 up=one.up,
                 mtu=one.mtu,
@@ -54,13 +56,25 @@ def collect(given: Given) -> NetworkPath:
             )
             for one in shown[:MAX_INTERFACES]
         ),
-        routes=tuple(_described(given, route) for route in in_order(ways))[:MAX_ROUTES],
-        name_servers=tuple(plain(server) for server in host.name_servers()[:MAX_NAME_SERVERS]),
+        routes=tuple(_described(given, route) for route in in_order(ways)[:MAX_ROUTES]),
+        name_servers=tuple(anonymous(server) for server in host.name_servers()[:MAX_NAME_SERVERS]),
         vpn_clients=_vpn_clients(given),
         through_tunnel=any(through_tunnel(route, interfaces) for route in ways.used),
         wifi_radio=_wifi_radio(host, has_wifi=bool(wifi)),
         wifi_connected=any(one.up for one in wifi),
     )
+
+
+def called(name: str) -> str:
+    """An interface's name without what only names one device: a USB adapter's holds its hardware address (enx… of
+    systemd.net-naming-scheme(7)), a container network's bridge a number of chance."""
+    return plain(re.sub("[0-9a-f]{12}", "*", name))
+
+
+def anonymous(server: str) -> str:
+    """A name server's address without the zone, and without the hardware address that a router's own IPv6 address may
+    be made of (RFC 4291, appendix A): that one leaves as a hash alone."""
+    return plain(HARDWARE_ADDRESS.sub("*", server.partition("%")[0]))
 
 
 def in_order(ways: WaysOut) -> tuple[Route, ...]:
@@ -77,7 +91,7 @@ def _way(route: Route) -> tuple[str, str, str]:
 
 def _described(given: Given, route: Route) -> DefaultRoute:
     return DefaultRoute(
-        interface=plain(route.interface),
+        interface=called(route.interface),
         family=route.family,
         metric=route.metric,
         gateway=_gateway_hashes(given, route),

@@ -24,7 +24,7 @@ class NetworkInterface(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """One network interface. No address of it is sent."""
 
     name: str
-    """Name of the interface, such as wlp3s0."""
+    """Name of the interface, such as wlp3s0; a hardware address in it is replaced by a star, as in enx*."""
     interface_kind: InterfaceKind
     """What it is."""
     up: bool
@@ -39,7 +39,7 @@ class DefaultRoute(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """One way to the internet."""
 
     interface: str
-    """Name of the interface it leaves by."""
+    """Name of the interface it leaves by, written as above."""
     family: Literal["ipv4", "ipv6"]
     """Which internet protocol."""
     metric: Count = 0
@@ -59,11 +59,12 @@ class NetworkPath(Signal, frozen=True, kw_only=True):
     )
 
     interfaces: tuple[NetworkInterface, ...]
-    """All but the loopback and the ends of containers and virtual machines, sorted by name, at most 64."""
+    """All but the loopback, the ends of containers and virtual machines and bridges between these alone, sorted by
+    name, at most 64."""
     routes: tuple[DefaultRoute, ...]
     """Ways to the internet, those that are used first, then the other default routes; at most 16."""
     name_servers: tuple[str, ...] = ()
-    """Addresses of the name servers, at most 8."""
+    """Addresses of the name servers, at most 8; a hardware address in one is replaced by a star, as in fe80::*."""
     vpn_clients: tuple[str, ...] = ()
     """Ids of the catalogue's VPN clients that run, sorted."""
     through_tunnel: bool = False
@@ -82,7 +83,7 @@ class LandmarkTimes(msgspec.Struct, frozen=True, kw_only=True):
     samples: Count
     """How many connections were timed."""
     failures: Count
-    """How many connections failed."""
+    """How many connections failed, or could not be tried because the name had no usable address."""
     min_ms: NonNegative | None = None
     """Smallest time to connect; empty while none succeeded."""
     median_ms: NonNegative | None = None

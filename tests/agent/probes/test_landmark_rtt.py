@@ -191,6 +191,12 @@ def test_a_name_server_that_leads_every_name_to_a_sign_in_page_or_a_proxy_is_not
     assert day.host.connected == []
 
 
+@pytest.mark.parametrize("address", ["192.0.66.2", "198.51.101.1", "203.0.112.1", "100.128.0.1"])
+def test_addresses_beside_those_of_special_purpose_are_ordinary_ones(day: Day, address: str) -> None:
+    day.host.join(routes=(HOME4,), names=NAMES | {"nrt.example.net": [address]}, rtt_ms=lambda address: 5.0)
+    assert [one.samples for one in day.round().times] == [1, 1, 1]
+
+
 def test_one_public_address_for_two_names_is_neither_of_them(day: Day) -> None:
     day.host.join(routes=(HOME4,), names=NAMES | {"nrt.example.net": [FRANKFURT]})
     assert [(one.landmark, one.samples) for one in day.round().times] == [

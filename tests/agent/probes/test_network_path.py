@@ -179,6 +179,51 @@ def test_containers_and_virtual_machines_that_come_and_go_do_not_change_what_is_
     assert encode_signal(path_of(quiet)) == encode_signal(path_of(busy))
 
 
+def test_a_container_networks_bridge_that_goes_up_with_its_first_container_changes_nothing() -> None:
+    down = interface("docker0", state="down", device_type="bridge", extra={"bridge/bridge_id": ""})
+    ports = {"bridge/bridge_id": "", "lower_veth12ab34/type": "1"}
+    up = interface("docker0", device_type="bridge", extra=ports)
+    own = interface("br-1a2b3c4d5e6f", device_type="bridge", extra=ports)
+    container = interface("veth12ab34", index=12, link=5, extra={"brport/state": "3"})
+    assert encode_signal(path_of(laptop(WIFI, down))) == encode_signal(path_of(laptop(WIFI, up, own, container)))
+
+
+def test_a_bridge_that_the_cable_is_part_of_is_told() -> None:
+    bridge = interface("br0", device_type="bridge", extra={"bridge/bridge_id": "", "lower_enp0s31f6/type": "1"})
+    assert kinds(path_of(laptop(CABLE, bridge))) == {"br0": "bridge", "enp0s31f6": "ethernet"}
+
+
+@pytest.mark.parametrize(("name", "told"), [("enx3c37866f1a2b", "enx*"), ("wlx3c37866f1a2b", "wlx*"), ("tun0", "tun0")])
+def test_the_hardware_address_in_the_name_of_a_usb_adapter_stays_on_the_laptop(name: str, told: str) -> None:
+    path = path_of(
+        laptop(interface(name, driver="r8152"), routes=(Route(interface=name, family="ipv4", gateway="10.0.0.1"),))
+    )
+    assert ([one.name for one in path.interfaces], ways(path)) == ([told], [(told, "ipv4")])
+
+
+@pytest.mark.parametrize(
+    ("server", "told"),
+    [
+        ("fe80::3e37:86ff:fe6f:1a2b%wlp3s0", "fe80::*"),
+        ("2001:db8:7:1:3e37:86ff:fe6f:1a2b", "2001:db8:7:1:*"),
+        ("FD00::86FF:FE6F:1A2B", "FD00::*"),
+        ("fe80::1%2", "fe80::1"),
+        ("2620:fe::fe", "2620:fe::fe"),
+        ("192.168.1.1", "192.168.1.1"),
+    ],
+)
+def test_the_routers_hardware_address_in_that_of_its_name_server_stays_on_the_laptop(server: str, told: str) -> None:
+    assert path_of(laptop(WIFI, name_servers=(server,))).name_servers == (told,)
+
+
+def test_a_thousand_containers_do_not_hide_the_wifi_or_a_tunnel() -> None:
+    ends = (interface(f"veth{n:04}", index=n, link=5, extra={"brport/state": "3"}) for n in range(10, 1010))
+    tunnelled = Route(interface="wg0", family="ipv4")
+    path = path_of(laptop(WIFI, tunnel("wg0", device_type="wireguard"), *ends, routes=(tunnelled,)))
+    assert kinds(path) == {"wg0": "tunnel", "wlp3s0": "wifi"}
+    assert (path.through_tunnel, path.wifi_connected) == (True, True)
+
+
 def test_no_network_at_all_is_a_path_without_routes() -> None:
     path = path_of(laptop(NO_CABLE, WIFI_OFF))
     assert (path.routes, path.through_tunnel, path.wifi_connected) == ((), False, False)
