@@ -1,6 +1,6 @@
 """hashing: hashes of third parties' identifiers, hashed once more with a secret that only this collector has.
 
-A laptop hashes its router's hardware address with a key of the organisation, which every laptop of the organisation has.
+A laptop hashes its router's hardware address with the organisation's key, which all its laptops have.
 What the store keeps and compares is hashed again here, with a secret in a file beside the database and not in it: who
 gets hold of the database, or of a backup, and of one laptop's key as well, cannot try out hardware addresses against
 what is kept as a device's newest state. The reports themselves are kept as they were signed, until they are pruned.

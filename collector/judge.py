@@ -138,8 +138,8 @@ class Judge:
 
 
 def content(context: Context) -> dict[str, bytes]:
-    """All that a judgement can be made again with, as JSON by digest: the context, and the rules and tables that
-    it names by theirs. Those are the same in most contexts: they are kept once, and a decision more costs a kilobyte."""
+    """All that a judgement can be made again with, as JSON by digest: the context, and the rules and tables that it
+    names by theirs. Those are the same in most contexts: they are kept once, and a decision costs a kilobyte."""
     tools = msgspec.json.encode(context.tools, order="deterministic")
     tools_digest = hashlib.sha256(tools).hexdigest()[:32]
     hardware = msgspec.json.encode(context.hardware, order="deterministic")

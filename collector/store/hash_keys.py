@@ -1,7 +1,7 @@
 """hash_keys: the organisation's keys with which laptops hash other people's identifiers, and their change-over.
 
-For a while two keys are in use and laptops send a hash with each: a laptop that reported under the old key alone and one
-that knows the new one alone are still tied together by those that sent both.
+For a while two keys are in use and laptops send a hash with each: a laptop that reported under the old key alone and
+one that knows the new one alone are still tied together by those that sent both.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def rotate(connection: Connection, now_ms: int) -> tuple[KeptKey, ...]:
     keys = kept(connection)
     if len(keys) > 1:
         raise StoreError(
-            f"epochs {keys[0].epoch} and {keys[1].epoch} are both in use; end that change-over first with: hash-key retire"
+            f"epochs {keys[0].epoch} and {keys[1].epoch} are both in use; "
+            "end that change-over first with: hash-key retire"
         )
     return _keep(connection, (_drawn(keys[0].epoch + 1 if keys else 1, now_ms), *keys))
 
