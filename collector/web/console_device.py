@@ -72,7 +72,7 @@ def show_device(call: Call) -> Response:
         row=row,
         assessment=assessment,
         expires_at=expires_at(row),
-        person=view.roster.person if view and view.roster else None,
+        person=_person(call, view),
         counted=[each for each in _findings(assessment) if each.counts],
         suppressed=[each for each in _findings(assessment) if not each.counts],
         places=PLACES,
@@ -93,6 +93,13 @@ def show_device(call: Call) -> Response:
         done=DONE.get(call.query("done"), ""),
         **values,
     )
+
+
+def _person(call: Call, view: DeviceView | None) -> str | None:
+    """Who has it, in words; None for those who may not read the roster."""
+    if not call.who.may("roster:read"):
+        return None
+    return view.roster.person if view and view.roster else "not in the roster"
 
 
 def _titles(call: Call) -> dict[str, str]:

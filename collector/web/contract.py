@@ -131,7 +131,7 @@ class Operation:
     needs: str
     """Scope that it needs; `nothing`, or `signature` for laptops, which sign what they send."""
     asks: tuple[Query, ...] | None = None
-    """Parameters of the address; any other is refused. None looks at none (pages)."""
+    """Parameters of the address; any other is refused. None looks at none: pages, which are for people."""
     takes: Any = None
     """Type of the body; None for routes without one."""
     accepts: str = JSON

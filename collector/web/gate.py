@@ -172,6 +172,9 @@ def _require_text(request: Request) -> None:
 
 
 def _admit(entry: Entry, request: Request, who: Who) -> None:
+    if entry.asks is None and who.kind == "token":
+        # A page shows and does what belongs to several scopes: no one scope of a token stands for it.
+        raise ApiError("forbidden", 403, "pages are for people who signed in; programs ask under /api/v1")
     if entry.needs == "nothing" or who.may(entry.needs) or entry.or_if(request):
         return
     if who.kind == "nobody":

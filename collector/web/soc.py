@@ -44,6 +44,8 @@ def list_devices(call: Call) -> Response:
     """GET /api/v1/devices: laptops in use, the highest score first."""
     limit = call.asked["limit"]
     seen_since = call.asked["seen_since"]
+    if call.asked["user"] and not call.who.may("roster:read"):
+        raise ApiError("forbidden", 403, "user: who has which laptop needs the scope roster:read")
     with call.services.store.read() as connection:
         rows = devices.listing(
             connection,
@@ -90,8 +92,14 @@ def devices_by_serial(call: Call) -> Response:
 
 
 def device_timeline(call: Call) -> Response:
-    """GET /api/v1/devices/{device_id}/timeline: what happened to a laptop, the newest first."""
+    """GET /api/v1/devices/{device_id}/timeline: what happened to a laptop, the newest first. Alerts are told to those
+    who may read them."""
     titles = {ready.rule.id: ready.rule.title for ready in call.services.judge.rules}
+    kinds = set(call.asked["kind"] or KINDS)
+    if not call.who.may("alerts:read"):
+        if "alert" in call.asked["kind"]:
+            raise ApiError("forbidden", 403, "kind: alerts need the scope alerts:read")
+        kinds.discard("alert")
     before = position_of(call, tuple[Ordinal, Ordinal, str])
     with call.services.store.read() as connection:
         row = require_device(connection, call.path["device_id"])
@@ -99,7 +107,7 @@ def device_timeline(call: Call) -> Response:
             found = timeline.happened(
                 connection,
                 row.device_id,
-                kinds=call.asked["kind"],
+                kinds=kinds,
                 before=before,
                 limit=call.asked["limit"],
                 titles=titles,

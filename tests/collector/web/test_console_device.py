@@ -49,10 +49,11 @@ def test_addresses_hardware_and_landmarks_are_shown_with_their_times(furnished: 
 
 def test_the_person_of_the_roster_is_named(furnished: World, browse: Any) -> None:
     farm = f"/devices/{furnished.laptops['farm'].device_id}"
-    browser = browse("viewer")
+    browser = browse("analyst")
     assert "Person not in the roster" in words(browser.get(farm))
     furnished.roster("ana <b>,PF3ABCDE,US,,,")
     assert "ana &lt;b&gt;" in browser.get(farm).text
+    assert "ana" not in words(browse("viewer").get(farm)).split(), "a viewer reads no roster"
 
 
 def test_the_timeline_goes_back_page_by_page_and_by_kind(

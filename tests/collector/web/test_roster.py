@@ -124,6 +124,11 @@ def test_a_device_names_its_person_to_those_alone_who_may_read_the_roster(world:
         for scopes in (("devices:read", "roster:read"), ("devices:read",))
     ]
     assert told == ["ana", None]
+    for user in ("ana", "nobody"):
+        asked = world.client.get(f"/api/v1/devices?user={user}", headers=world.token("devices:read"))
+        assert asked.status_code == 403, "whether a filter finds somebody tells who has the laptop"
+    typo = world.client.post("/api/v1/travel", json=TRIP | {"person": "anna"}, headers=world.token("roster:write"))
+    assert typo.status_code == 400 and "ana?" not in typo.text
 
 
 def test_a_body_of_another_media_type_is_refused(world: World) -> None:
@@ -265,12 +270,16 @@ def test_an_analyst_reads_the_page_and_finds_nothing_to_change_it_with(world: Wo
     assert 'href="/roster"' not in viewer.get("/devices").text
 
 
+@pytest.fixture
+def admin(browse: Any) -> Any:
+    """A browser of somebody who may do everything."""
+    return browse("admin")
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=200))
-def test_whatever_the_form_holds_nothing_breaks(world: World, body: bytes) -> None:
+def test_whatever_the_form_holds_nothing_breaks(world: World, admin: Any, body: bytes) -> None:
     form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + body + b"\r\n--x--\r\n"
     for content in (body, form):
-        answer = world.client.post(
-            "/roster", content=content, headers=world.token(*ADMIN) | {"Content-Type": f"{FORM}; boundary=x"}
-        )
+        answer = admin.post("/roster", content=content, headers={"Content-Type": f"{FORM}; boundary=x"})
         assert answer.status_code in (303, 400, 422), answer.text

@@ -50,6 +50,16 @@ def test_what_a_laptop_says_of_itself_stays_in_bounds(world: World, api: Any) ->
     assert max(len(each["words"]) for each in told) < 700
 
 
+def test_alerts_are_told_to_those_alone_who_may_read_them(world: World) -> None:
+    path = f"/api/v1/devices/{world.farm_laptop().device_id}/timeline"
+    told = [
+        {each["kind"] for each in world.client.get(path, headers=world.token(*scopes)).json()["items"]}
+        for scopes in (("devices:read", "alerts:read"), ("devices:read",))
+    ]
+    assert told[0] - told[1] == {"alert"}
+    assert world.client.get(f"{path}?kind=alert", headers=world.token("devices:read")).status_code == 403
+
+
 def test_devices_can_be_asked_for_by_person_and_last_contact(world: World, api: Any) -> None:
     quiet = world.quiet_laptop()
     world.later(minutes=30)
