@@ -6,12 +6,21 @@ write to the folder but not sign can switch nothing off unseen. A version never 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
 from agent.disk import Disk
-from agent.wire.settings import CATALOGUE_PURPOSE, SETTINGS_PURPOSE, Catalogue, Settings, SettingsAnswer
+from agent.wire.settings import (
+    CATALOGUE_PURPOSE,
+    SETTINGS_PURPOSE,
+    Catalogue,
+    Role,
+    Settings,
+    SettingsAnswer,
+    ToolEntry,
+)
+from agent.wire.signals import Count
 from agent.wire.signing import SignatureError, open_document
 
 FILE: Final = "settings.json"
@@ -45,12 +54,28 @@ def verify(answer: SettingsAnswer, collector_key: bytes) -> Orders:
             settings=msgspec.json.decode(
                 open_document(answer.settings, SETTINGS_PURPOSE, collector_key), type=Settings
             ),
-            catalogue=msgspec.json.decode(
-                open_document(answer.catalogue, CATALOGUE_PURPOSE, collector_key), type=Catalogue
-            ),
+            catalogue=_catalogue(open_document(answer.catalogue, CATALOGUE_PURPOSE, collector_key)),
         )
     except (SignatureError, msgspec.DecodeError, RecursionError) as error:
         raise RefusedError(f"settings: {error}") from error
+
+
+class _Offered(msgspec.Struct):
+    """A catalogue whose entries are not looked into yet."""
+
+    version: Count
+    tools: tuple[msgspec.Raw, ...]
+
+
+class _Entry(msgspec.Struct):
+    role: str = "control"
+
+
+def _catalogue(text: bytes) -> Catalogue:
+    """The catalogue without the tools whose role only a newer agent knows: one of them must not stop all the rest."""
+    offered = msgspec.json.decode(text, type=_Offered)
+    known = (raw for raw in offered.tools if msgspec.json.decode(raw, type=_Entry).role in get_args(Role))
+    return Catalogue(version=offered.version, tools=tuple(msgspec.json.decode(raw, type=ToolEntry) for raw in known))
 
 
 def load(disk: Disk, collector_key: bytes) -> Orders:

@@ -66,7 +66,7 @@ class Artefacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ToolEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One remote-access tool."""
+    """One remote-access tool. An agent leaves out those of a role that it does not know."""
 
     id: str
     role: Role = "control"

@@ -15,7 +15,8 @@ from agent.identity import Identity
 from agent.settings import Orders, RefusedError
 from agent.uplink import Reply, UplinkError
 from agent.wire.enrolment import EnrolAnswer, EnrolRequest
-from agent.wire.settings import SettingsAnswer
+from agent.wire.settings import CATALOGUE_PURPOSE, SettingsAnswer
+from agent.wire.signing import sign_document
 from tests.agent.support import COLLECTOR_KEY, URL, enrol_answer, enrolled, orders
 from tests.fakes import FakeHost
 
@@ -46,6 +47,27 @@ def test_settings_and_catalogue_cannot_stand_for_each_other(folder: Folder) -> N
     swapped = SettingsAnswer(settings=offered.catalogue, catalogue=offered.settings)
     with pytest.raises(RefusedError):
         settings.accept(folder, swapped, PINNED, Orders())
+
+
+def test_a_tool_of_a_role_that_only_newer_agents_know_does_not_stop_the_rest(folder: Folder) -> None:
+    tools = b'[{"id":"x11vnc"},{"id":"kvm-app","role":"kvm"},{"id":"mullvad","role":"vpn","newer":1}]'
+    catalogue = sign_document(COLLECTOR_KEY, CATALOGUE_PURPOSE, b'{"version":2,"tools":' + tools + b"}")
+    offered = SettingsAnswer(settings=orders(2).settings, catalogue=catalogue)
+    accepted = settings.accept(folder, offered, PINNED, Orders())
+    assert accepted.catalogue is not None
+    assert [(tool.id, tool.role) for tool in accepted.catalogue.tools] == [("x11vnc", "control"), ("mullvad", "vpn")]
+    assert settings.load(folder, PINNED) == accepted
+
+
+@pytest.mark.parametrize(
+    "catalogue", [b"[]", b'{"version":1,"tools":[7]}', b'{"version":-1,"tools":[]}', b'{"version":1}']
+)
+def test_a_signed_text_that_is_no_catalogue_is_refused(folder: Folder, catalogue: bytes) -> None:
+    offered = SettingsAnswer(
+        settings=orders().settings, catalogue=sign_document(COLLECTOR_KEY, CATALOGUE_PURPOSE, catalogue)
+    )
+    with pytest.raises(RefusedError):
+        settings.accept(folder, offered, PINNED, Orders())
 
 
 @pytest.mark.parametrize("versions", [(1, 5), (5, 1)])
