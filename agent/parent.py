@@ -109,15 +109,15 @@ def _told_to_stop(stop: int, delay_s: float, hardware: Hardware) -> bool:
     Hardware that comes or goes shortens the wait.
     """
     began_s = _uptime_s()
-    due_at_s = planned_s = began_s + delay_s
+    due_at_s, news = began_s + delay_s, False
     while (left_s := due_at_s - _uptime_s()) > 0:
         ready = _readable([stop, *hardware.descriptors], min(left_s, NAP_S))
         if stop in ready:
             return True
         if ready and hardware.hear():
-            now_s = _uptime_s()
+            now_s, news = _uptime_s(), True
             due_at_s = min(due_at_s, now_s + hardware.hurry(now_s - began_s))
-    hardware.begin(early=due_at_s < planned_s)
+    hardware.begin(news=news)
     return bool(_readable([stop], 0.0))
 
 

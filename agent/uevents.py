@@ -34,7 +34,8 @@ class Hardware:
         self._socket = listener
         self._heard: list[Event] = []
         self.patience_s = SHORTEST_PATIENCE_S
-        """How soon after a cycle hardware may cause the next: longer each time, so that a loose plug costs little."""
+        """How soon after a cycle hardware may cause the next: longer each time until one passes without any, so that a
+        loose plug costs little."""
 
     @property
     def descriptors(self) -> list[int]:
@@ -72,9 +73,9 @@ class Hardware:
         """
         return max(SETTLE_S, self.patience_s - waited_s)
 
-    def begin(self, *, early: bool) -> None:
-        """A cycle begins; `early` says that hardware caused it."""
-        self.patience_s = min(2 * self.patience_s, LONGEST_PATIENCE_S) if early else SHORTEST_PATIENCE_S
+    def begin(self, *, news: bool) -> None:
+        """A cycle begins; `news` says that hardware came or went since the last one."""
+        self.patience_s = min(2 * self.patience_s, LONGEST_PATIENCE_S) if news else SHORTEST_PATIENCE_S
 
     def text(self) -> str:
         """All that is remembered, as one option of a worker."""

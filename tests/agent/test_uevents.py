@@ -179,6 +179,24 @@ def test_hardware_shortens_the_wait_and_less_so_each_time(monkeypatch: pytest.Mo
     bell.close(stop, keep)
 
 
+def test_a_plug_that_never_holds_causes_no_more_cycles_than_there_would_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uevents, "SETTLE_S", 0.01)
+    monkeypatch.setattr(uevents, "SHORTEST_PATIENCE_S", 0.02)
+    monkeypatch.setattr(uevents, "LONGEST_PATIENCE_S", 0.2)
+    stop, keep = os.pipe()
+    bell = Bell()
+    bell.patience_s = 0.02
+    waits = []
+    for _ in range(8):
+        bell.ring()
+        began = time.monotonic()
+        assert not parent._told_to_stop(stop, 0.15, bell)
+        waits.append(time.monotonic() - began)
+    assert waits[0] < 0.1
+    assert min(waits[4:]) >= 0.15
+    bell.close(stop, keep)
+
+
 def test_a_stop_is_heard_while_hardware_settles(monkeypatch: pytest.MonkeyPatch) -> None:
     stop, told = os.pipe()
     bell = Bell()
