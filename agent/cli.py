@@ -252,9 +252,10 @@ def _once(options: argparse.Namespace) -> int:
     from agent.once import once
     from agent.probes import PROBES
 
-    folder, why = _existing_folder(_config(options))
+    config = _config(options)
+    folder, why = _existing_folder(config)
     _note_what_stays_unseen(why)
-    once(LinuxHost(), PROBES, folder, print, as_json=options.json)
+    once(LinuxHost(), PROBES, folder, print, off=config.probes_off, as_json=options.json)
     return OK
 
 

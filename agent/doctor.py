@@ -60,7 +60,8 @@ def examine(
 def _findings(
     config: Config, host: Host, probes: Sequence[Probe], tools: Tools | None, why_no_folder: str
 ) -> Iterator[Finding]:
-    for run in measure_now(host, probes, orders_of(tools.disk if tools is not None else None)):
+    orders = orders_of(tools.disk if tools is not None else None)
+    for run in measure_now(host, probes, orders, config.probes_off):
         yield _about_probe(run)
     yield from _about_rights(host)
     for words in unknown_kinds(config):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from agent import enrol, settings
 from agent.disk import Disk, DiskError
 from agent.host import Host
 from agent.probe import Given, Probe
-from agent.runner import Run, run_probe
+from agent.runner import Run, run_probe, switched_off
 from agent.settings import Orders, RefusedError
 
 
@@ -23,15 +23,27 @@ def orders_of(disk: Disk | None) -> Orders:
         return Orders()
 
 
-def measure_now(host: Host, probes: Sequence[Probe], orders: Orders) -> list[Run]:
-    """Run every probe, whatever is due, rests or is switched off."""
+def measure_now(host: Host, probes: Sequence[Probe], orders: Orders, off: Collection[str]) -> list[Run]:
+    """Run every probe, whatever is due or rests, but for what settings or the administrator (`off`) switched off."""
     given = Given(host=host, catalogue=orders.catalogue, settings=orders.settings)
-    return [run_probe(probe, given, probe.deadline_s) for probe in probes]
+    off = {*orders.settings.probes_off, *off}
+    return [
+        switched_off(given, probe.kind) if probe.kind in off else run_probe(probe, given, probe.deadline_s)
+        for probe in probes
+    ]
 
 
-def once(host: Host, probes: Sequence[Probe], disk: Disk | None, say: Callable[[str], None], *, as_json: bool) -> None:
+def once(
+    host: Host,
+    probes: Sequence[Probe],
+    disk: Disk | None,
+    say: Callable[[str], None],
+    *,
+    off: Collection[str] = (),
+    as_json: bool,
+) -> None:
     """Measure and print, with what each probe cost and why one gave nothing."""
-    runs = measure_now(host, probes, orders_of(disk))
+    runs = measure_now(host, probes, orders_of(disk), off)
     if as_json:
         say(msgspec.json.format(msgspec.json.encode({"measurements": [_as_dict(run) for run in runs]})).decode())
         return

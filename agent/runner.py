@@ -86,7 +86,7 @@ def run_round(
         rest = rests.get(kind)
         run: Run | None = None
         if kind in off:
-            run = _not_run(given, kind, "disabled", "switched off by settings or the administrator")
+            run = switched_off(given, kind)
         elif rest is not None and rest.left_s(host) > 0:
             run = _not_run(given, kind, "over_budget", f"rests for {rest.left_s(host):.0f} s more")
         elif _is_due(probe, given, state) and not (starting and probe.patient):
@@ -204,6 +204,11 @@ def _measurement(
         data=data if failure is None else NOTHING,
         failure=failure,
     )
+
+
+def switched_off(given: Given, kind: str) -> Run:
+    """What comes of a probe that is not to run here."""
+    return _not_run(given, kind, "disabled", "switched off by settings or the administrator")
 
 
 def _not_run(given: Given, kind: str, failure: Failure, detail: str) -> Run:

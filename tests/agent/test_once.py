@@ -11,7 +11,7 @@ from agent.probe import Given, Probe, Unavailable
 from agent.wire.report import Measurement
 from agent.wire.signals import Power, RemoteTools, Signal
 from tests.agent.fake_disk import FakeDisk, Machine
-from tests.agent.support import CLOCK, Laptop, enrolled
+from tests.agent.support import CLOCK, Laptop, enrolled, orders
 
 
 def no_power(given: Given) -> Signal:
@@ -65,6 +65,14 @@ def test_on_an_enrolled_laptop_the_signed_catalogue_is_compared_with_and_nothing
     assert measured(disk)[2]["data"] == {"catalogue_version": 1, "tools": []}
     assert disk.names == before
     assert not disk.has("spool")
+
+
+def test_what_is_switched_off_is_not_measured_for_a_person_either() -> None:
+    disk = FakeDisk(Machine())
+    enrolled(disk, Laptop(), offered=orders(probes_off=("power",)))
+    said: list[str] = []
+    once(Laptop(), PROBES, disk, said.append, off=["clock"], as_json=True)
+    assert [one.get("failure") for one in json.loads(said[0])["measurements"]] == ["disabled", "disabled", None]
 
 
 def test_a_folder_that_is_damaged_counts_as_not_enrolled() -> None:
