@@ -129,6 +129,8 @@ class Rtnetlink:
                     yield said, message
                     if not dump:
                         return
+        except PermissionError as error:  # a security module forbids the question
+            raise HostDeniedError(f"rtnetlink: {error}") from error
         except (OSError, struct.error) as error:
             raise HostTimeoutError(f"rtnetlink: {error}") from error
         raise HostTimeoutError(f"rtnetlink: more than {MAX_ANSWERS_BYTES} bytes")

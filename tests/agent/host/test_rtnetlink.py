@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.host import HostDeniedError
 from agent.host.linux import LinuxHost
-from agent.host.rtnetlink import parse_neighbour, parse_route
+from agent.host.rtnetlink import Rtnetlink, parse_neighbour, parse_route
 from agent.network import PUBLIC, read_interfaces, through_tunnel, ways_out
 from tests.farm.delay_line import why_not
 
@@ -140,6 +141,21 @@ def test_a_router_that_stopped_to_answer_has_no_hardware_address() -> None:
 @netns
 def test_without_a_network_there_is_no_way() -> None:
     assert asked_in_namespace("ip link set lo up")["used"] == []
+
+
+def test_a_security_module_that_forbids_the_question_is_a_denial_and_no_machine_without_routes() -> None:
+    class Forbidden:
+        def send(self, _question: bytes) -> int:
+            raise PermissionError(13, "Permission denied")
+
+        def close(self) -> None:
+            pass
+
+    with Rtnetlink() as kernel:
+        kernel._netlink.close()
+        kernel._netlink = Forbidden()  # type: ignore[assignment]
+        with pytest.raises(HostDeniedError):
+            kernel.route_to(PUBLIC[0])
 
 
 def test_this_machine_answers_with_interfaces_that_it_has() -> None:
