@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, timedelta
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,6 +12,18 @@ from .given import Given
 from .view import DeviceView, HomePlace, Trip
 
 KnownBy = Literal["roster", "policy", "learnt"]
+PART_OF: Final = {
+    **dict.fromkeys(("AS", "GU", "MP", "PR", "VI"), "US"),
+    **dict.fromkeys(("GF", "GP", "MQ", "RE", "YT"), "FR"),
+    "AX": "FI",
+    "BQ": "NL",
+    "SJ": "NO",
+}
+"""Countries with a code of their own that belong to another one, whose code employers write for them."""
+EDGE: Final = timedelta(hours=50)
+"""How long the first and the last day of a trip last, wherever in the world they are: planes are changed on them."""
+HEARD_AGAIN: Final = timedelta(hours=1)
+"""After the end of a trip, when a laptop that is in use has been heard again."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +40,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Approved travel that holds at this moment."""
     version: int | None = None
     """Of the roster import that says so."""
+    in_transit: bool = False
+    """It is the first or last day of a trip: the user may be in an airport anywhere."""
+
+    def covers(self, country: str | None) -> bool:
+        """True when the device may be in a country of that code."""
+        return country in self.countries or PART_OF.get(country or "") in self.countries
 
     @property
     def travelling(self) -> bool:
@@ -51,6 +69,7 @@ def claim_of(given: Given) -> Claim | None:
             usual=roster.home,
             trips=trips,
             version=roster.version,
+            in_transit=any(given.as_of < trip.from_at + EDGE or given.as_of >= trip.until_at - EDGE for trip in trips),
         )
     if given.policy.home_countries:
         return Claim(countries=frozenset(given.policy.home_countries), known_by="policy")
@@ -59,10 +78,29 @@ def claim_of(given: Given) -> Claim | None:
     return None
 
 
+def claim_when_heard(given: Given) -> Claim | None:
+    """The claim when the device was last heard: what it said on a journey is not held against it once the journey is
+    over and it sleeps in a bag."""
+    heard = given.view.presence.last_seen_at
+    if heard is None or heard >= given.as_of:
+        return claim_of(given)
+    return claim_of(msgspec.structs.replace(given, as_of=heard))
+
+
 def changes_at(view: DeviceView) -> list[datetime]:
-    """Moments at which approved travel begins or ends, and with it the claim."""
+    """Moments at which approved travel changes the claim, and when a device has been heard after its end."""
     trips = view.roster.trips if view.roster is not None else ()
-    return [moment for trip in trips for moment in (trip.from_at, trip.until_at)]
+    return [
+        moment
+        for trip in trips
+        for moment in (
+            trip.from_at,
+            trip.from_at + EDGE,
+            trip.until_at - EDGE,
+            trip.until_at,
+            trip.until_at + HEARD_AGAIN,
+        )
+    ]
 
 
 def claim_digest(view: DeviceView) -> str:

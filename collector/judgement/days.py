@@ -6,17 +6,20 @@ day: approved travel that touches the day widens it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from agent.wire.signals import LandmarkTimes
 
-from .claim import changes_at, claim_of
+from .claim import Claim, changes_at, claim_of
+from .geometry import distance_km
 from .given import Given
-from .physics import KM_PER_MS, NEAREST, Area, Disc, Rtts, Site, area, believable, country
+from .physics import KM_PER_MS, NEAREST, Area, Disc, Landmarks, Rtts, Site, area, believable, country
+from .policy import declared
 from .view import HomePlace, LandmarkDay
 
 WINDOW: Final = timedelta(days=7)
@@ -29,6 +32,11 @@ ACCESS_MS: Final = {"ethernet": 60, "wifi": 60}
 """Excess in milliseconds that an ordinary line of that kind stays below; satellite lines are reached by one of them."""
 OTHER_ACCESS_MS: Final = 90
 """The same for mobile lines, and where the kind of line is not known."""
+ALIKE_MS: Final = 20.0
+"""Landmarks all over the world that answer within so little of each other are answered for by one machine: of 382
+homes measured none has its quickest and its slowest less than 107 ms apart."""
+WIDE_KM: Final = 5000.0
+"""All over the world: some of them are this far apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,8 @@ class Day:
     rtts: Rtts
     """Smallest round trip by landmark, however few connections it comes from: one is enough to prove nearness."""
     steady: Rtts
-    """Those with enough connections, spread over the day, to say that something takes long."""
+    """Those with enough connections, spread over the day, to say that something takes long; none on a day on which
+    everything came through networks of the company, whose detours are its own."""
     samples: dict[str, int]
     """Connections by landmark."""
     usual_ms: int
@@ -52,7 +61,9 @@ class Day:
     countries: frozenset[str]
     """Every country that the claim of that day names."""
     country_area: Area | None
-    """Of the countries that the claim of that day names; None without a claim, or where the table lacks one."""
+    """Of the countries that the claim of that day names, and of the place of work, which may lie in a part of the
+    country with a code of its own; None without a claim, on the first and last day of a trip, or where the table lacks
+    one."""
 
     @property
     def is_steady(self) -> bool:
@@ -110,10 +121,16 @@ def _day(given: Given, day: LandmarkDay, areas: dict[HomePlace, Area]) -> Day | 
     if rtts is None:
         return None
     steady = {name: ms for name, ms in rtts.items() if is_enough(timed[name])}
+    if _through_company(given, day.day):
+        steady = {}
     usual_ms = OTHER_ACCESS_MS if _by_mobile_network(given, day.day) else ACCESS_MS.get(day.access, OTHER_ACCESS_MS)
-    home, countries = claim_on(given, day.day)
-    if home is not None and home not in areas:
-        areas[home] = area([Disc(centre=home.point, radius_km=home.radius_km)], given.landmarks.sites)
+    claims = claims_on(given, day.day)
+    homes = {claim.home for claim in claims}
+    home = homes.pop() if len(homes) == 1 else None
+    countries = frozenset(code for claim in claims for code in claim.countries)
+    for usual in {claim.usual for claim in claims if claim.usual is not None}:
+        if usual not in areas:
+            areas[usual] = area([Disc(centre=usual.point, radius_km=usual.radius_km)], given.landmarks.sites)
     return Day(
         day=day.day,
         rtts=rtts,
@@ -124,7 +141,7 @@ def _day(given: Given, day: LandmarkDay, areas: dict[HomePlace, Area]) -> Day | 
         home=home,
         home_area=areas.get(home) if home is not None else None,
         countries=countries,
-        country_area=_country_area(given, countries),
+        country_area=_country_area(given, countries, claims, areas),
     )
 
 
@@ -134,7 +151,16 @@ def _timed(given: Given, day: LandmarkDay) -> dict[str, LandmarkTimes]:
 
 
 def _believed(given: Given, timed: dict[str, LandmarkTimes]) -> Rtts | None:
-    return believable(given.landmarks, {name: each.min_ms or 0.0 for name, each in timed.items()})
+    rtts = {name: each.min_ms or 0.0 for name, each in timed.items()}
+    return None if _answered_by_one(given.landmarks, rtts) else believable(given.landmarks, rtts)
+
+
+def _answered_by_one(landmarks: Landmarks, rtts: Rtts) -> bool:
+    """A gateway far away answers for all landmarks too slowly to contradict itself, and for all in the same time."""
+    if len(rtts) < NEAREST or max(rtts.values()) - min(rtts.values()) > ALIKE_MS:
+        return False
+    points = [landmarks.sites[name].point for name in rtts]
+    return any(distance_km(points[0], point) > WIDE_KM for point in points)
 
 
 def tightest(given: Given, most: int = 3) -> tuple[tuple[Site, float], ...]:
@@ -158,19 +184,29 @@ def _by_mobile_network(given: Given, day: str) -> bool:
     )
 
 
-def claim_on(given: Given, day: str) -> tuple[HomePlace | None, frozenset[str]]:
-    """What was claimed at any moment of a day: the place, where it was one all day, and every country."""
+def _through_company(given: Given, day: str) -> bool:
+    """True when all addresses that the collector saw the laptop come from on that day are the company's own."""
+    moment = date.fromisoformat(day)
+    seen = [track for track in given.view.egresses if moment in track.seen_on]
+    return bool(seen) and all(declared(track, given.policy.company_networks) is not None for track in seen)
+
+
+def claims_on(given: Given, day: str) -> list[Claim]:
+    """What was claimed at each moment of a day at which it changed."""
     begin = datetime.fromisoformat(day).replace(tzinfo=UTC)
     end = begin + timedelta(days=1)
     moments = [begin, *(moment for moment in changes_at(given.view) if begin < moment < end)]
     claims = [claim_of(msgspec.structs.replace(given, as_of=moment)) for moment in moments]
-    known = [claim for claim in claims if claim is not None]
-    homes = {claim.home for claim in known}
-    countries = frozenset(code for claim in known for code in claim.countries)
-    return (homes.pop() if len(homes) == 1 else None), countries
+    return [claim for claim in claims if claim is not None]
 
 
-def _country_area(given: Given, codes: frozenset[str]) -> Area | None:
-    areas = [country(given.landmarks, code) for code in sorted(codes)]
-    known = [each for each in areas if each is not None]
-    return tuple(spot for each in known for spot in each) if known and len(known) == len(areas) else None
+def _country_area(
+    given: Given, codes: frozenset[str], claims: Sequence[Claim], areas: Mapping[HomePlace, Area]
+) -> Area | None:
+    if any(claim.in_transit for claim in claims):
+        return None
+    known = [country(given.landmarks, code) for code in sorted(codes)]
+    if not known or None in known:
+        return None
+    homes = [areas[claim.usual] for claim in claims[:1] if claim.usual is not None]
+    return tuple(spot for each in (*known, *homes) if each is not None for spot in each)

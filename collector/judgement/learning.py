@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from collector.judgement.facts.egress import HIDING, LINES, declared
-from collector.judgement.policy import CompanyNetwork
+from collector.judgement.facts.egress import HIDING, LINES
+from collector.judgement.policy import CompanyNetwork, declared
 from collector.judgement.view import EgressTrack, LearntPlace
 
 WINDOW: Final = timedelta(days=14)
@@ -45,7 +45,7 @@ def learn(
         if located.network_class == "private":
             continue
         country = located.country if located.network_class in LINES else None
-        for day in days_of(track):
+        for day in track.seen_on:
             if day > first_day:
                 seen[day].add(country)
     counted: dict[str, int] = defaultdict(int)
@@ -57,9 +57,3 @@ def learn(
     if days < ENOUGH_DAYS:
         return None
     return LearntPlace(country=country, days=days, since=as_of)
-
-
-def days_of(track: EgressTrack) -> list[date]:
-    """Days (UTC) on which an address was seen."""
-    last, bits = track.last_seen.date(), track.days
-    return [last - timedelta(days=back) for back in range(bits.bit_length()) if bits >> back & 1]

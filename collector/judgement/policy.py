@@ -6,11 +6,15 @@ Plain data with a hint per field; `config` reads it from YAML, judgement reads i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated
 
 import msgspec
+
+from .view import EgressTrack
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="one or more words")]
 ToolId = Annotated[str, msgspec.Meta(description="the id of a tool of the catalogue, such as x11vnc")]
@@ -106,6 +110,20 @@ class CompanyNetwork(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ],
         msgspec.Meta(description="a list of numbers of networks, such as [64496]"),
     ] = ()
+
+
+def declared(track: EgressTrack, networks: Iterable[CompanyNetwork]) -> str | None:
+    """Label of the company network that an address belongs to."""
+    address = ip_address(track.address)
+    for network in networks:
+        if track.located.asn in network.asns or any(address in each for each in _ranges(network)):
+            return network.label
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _ranges(network: CompanyNetwork) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(each, strict=False) for each in network.ranges)
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

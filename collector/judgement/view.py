@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -149,6 +149,12 @@ class EgressTrack(msgspec.Struct, frozen=True, kw_only=True):
     days: int = 1
     """Days (UTC) on which it was seen: the lowest bit is the day of `last_seen`, the next one the day before it."""
     located: Located
+
+    @property
+    def seen_on(self) -> tuple[date, ...]:
+        """These days, the newest first."""
+        last = self.last_seen.date()
+        return tuple(last - timedelta(days=back) for back in range(self.days.bit_length()) if self.days >> back & 1)
 
 
 class LandmarkDay(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judgement.learning import days_of, learn
+from collector.judgement.learning import learn
 from collector.judgement.policy import CompanyNetwork
 from collector.judgement.view import EgressTrack, LearntPlace
 from tests.collector import devices
@@ -87,7 +87,7 @@ def test_who_was_abroad_from_the_first_day_on_is_learnt_there() -> None:
 
 
 def test_bits_are_days() -> None:
-    assert days_of(line(days=0b101)) == [date(2026, 11, 20), date(2026, 11, 18)]
+    assert line(days=0b101).seen_on == (date(2026, 11, 20), date(2026, 11, 18))
 
 
 @given(st.integers(1, 2**62 - 1), st.integers(0, 30))

@@ -91,6 +91,11 @@ def test_approved_travel_covers_its_days_and_no_longer(world: World) -> None:
     assert judged(world, laptop).next_due_at == world.now + timedelta(minutes=1)
     world.later(minutes=1)
     sweep(world)
+    assert RULE not in rules(world, laptop), "it has not been heard since"
+    world.later(minutes=30)
+    world.report(laptop, LONDON)
+    world.later(minutes=30)
+    sweep(world)
     assert RULE in rules(world, laptop)
     assert claim(world, laptop).endswith("Richmond, Virginia, US, by the roster (version 1).")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from agent.wire import signals
-from collector.judgement.claim import claim_of
+from collector.judgement.claim import claim_when_heard
 from collector.judgement.given import Given
 
 
@@ -21,8 +21,8 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
     countries: frozenset[str] | None = None
     """Country codes that keep that zone."""
     offset_is_expected: bool | None = None
-    """Some expected country's clocks show its offset from UTC in the course of a year: the whole year, so that no
-    verdict changes with summer time."""
+    """Some country in which the laptop was expected when it was last heard shows its offset from UTC in the course of a
+    year: the whole year, so that no verdict changes with summer time. Unknown on the first and last day of a trip."""
 
 
 def derive(given: Given) -> Clock:
@@ -31,9 +31,11 @@ def derive(given: Given) -> Clock:
     if newest is None or not isinstance(newest.signal, signals.Clock):
         return Clock()
     seen = newest.signal
-    claim = claim_of(given)
-    expected = claim.countries if claim is not None else frozenset()
-    offsets = [given.zones.offsets[code] for code in expected if code in given.zones.offsets]
+    claim = claim_when_heard(given)
+    if claim is None or claim.in_transit:
+        offsets = []
+    else:
+        offsets = [minutes for code, minutes in given.zones.offsets.items() if claim.covers(code)]
     return Clock(
         timezone=seen.timezone,
         countries=given.zones.countries.get(seen.timezone),

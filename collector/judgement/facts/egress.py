@@ -6,17 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
 import msgspec
 
-from collector.judgement.claim import claim_of
+from collector.judgement.claim import claim_when_heard
 from collector.judgement.geometry import distance_km
 from collector.judgement.given import Given
-from collector.judgement.policy import CompanyNetwork
+from collector.judgement.policy import declared
 from collector.judgement.view import OVERRIDE, DeviceView, EgressTrack, HomePlace, NetworkClass
 
 TOGETHER: Final = timedelta(hours=2)
@@ -24,6 +22,8 @@ TOGETHER: Final = timedelta(hours=2)
 RENEWED_WITHIN: Final = timedelta(minutes=90)
 """The row of an address in use is not older than this."""
 JUMP_WITHIN: Final = timedelta(hours=1)
+JUMP_TOLD: Final = timedelta(days=1)
+"""How long a jump is seen; the rule remembers it for longer."""
 JUMP_KM: Final = 1500.0
 """Between two places, what is uncertain of both taken off: further than any aeroplane gets in an hour."""
 STEP_KM: Final = 100
@@ -53,7 +53,8 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
     mobile_outside_source: str | None = None
     """The newest of these addresses."""
     placed_outside: frozenset[str] | None = None
-    """Countries outside the claim that overrides name for addresses in use."""
+    """Countries outside the claim that overrides name for watched addresses in use. An override that is not watched
+    corrects place data: it counts as a line does."""
     placed_outside_source: str | None = None
     """The newest of these addresses."""
     far_km: int | None = None
@@ -62,11 +63,17 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
     """That line."""
     exits: frozenset[str] | None = None
     """Of the addresses in use, networks at whose addresses nobody sits: hosting, vpn, tor."""
-    exit_source: str | None = None
-    """The newest of these addresses."""
+    hosting_source: str | None = None
+    """The newest of these addresses in a data centre."""
+    vpn_source: str | None = None
+    """The newest of a VPN provider."""
+    tor_source: str | None = None
+    """The newest exit of Tor."""
     exit_home_km: int | None = None
-    """Distance between the place of work in the claim and the newest such address, as place data has it; whole
-    hundreds. Data centres are placed wrongly now and then, so it counts together with other signs alone."""
+    """Distance between the place of work in the claim and the newest address that is hosting, vpn or tor and has a
+    place; whole hundreds. Data centres are placed wrongly now and then, so it counts with other signs alone."""
+    exit_home_source: str | None = None
+    """That address."""
     masked: bool | None = None
     """A relay or a company gateway is in use: it hides its users by design, and is no VPN of theirs."""
     masked_source: str | None = None
@@ -84,7 +91,7 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
     conflict_says: str | None = None
     """What each of them says."""
     jumped: bool | None = None
-    """Reports came from two fixed lines within an hour that are too far apart to travel; of the last 30 days."""
+    """Reports came from two fixed lines within an hour that are too far apart to travel; of the last day."""
     jump_from: str | None = None
     """The line before."""
     jump_to: str | None = None
@@ -92,7 +99,7 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
     jump_km: int | None = None
     """Least distance between them; whole hundreds."""
     jumped_at: datetime | None = None
-    """When the line after was first seen."""
+    """When the later of the two was seen."""
 
 
 def derive(given: Given) -> Egress:
@@ -103,7 +110,7 @@ def derive(given: Given) -> Egress:
     newest, networks = tracks[-1], given.policy.company_networks
     own = [track for track in tracks if declared(track, networks) is None]
     found: dict[str, object] = {"source": in_words(newest), "declared": declared(newest, networks) or ""}
-    found |= _watched(own) | _jump(own)
+    found |= _watched(own) | _jump(own, given.as_of)
     recent = [track for track in own if newest.last_seen - track.last_seen <= TOGETHER and _is_public(track)]
     if recent:
         found |= _network(recent) | _place(recent, given)
@@ -118,20 +125,6 @@ def settles_at(view: DeviceView) -> list[datetime]:
     newest = view.egresses[-1].last_seen
     in_use = [track for track in view.egresses if newest - track.last_seen <= TOGETHER]
     return [newest + TOGETHER + RENEWED_WITHIN] if len(in_use) > 1 else []
-
-
-def declared(track: EgressTrack, networks: Iterable[CompanyNetwork]) -> str | None:
-    """Label of the company network that an address belongs to."""
-    address = ip_address(track.address)
-    for network in networks:
-        if track.located.asn in network.asns or any(address in each for each in _ranges(network)):
-            return network.label
-    return None
-
-
-@lru_cache(maxsize=1024)
-def _ranges(network: CompanyNetwork) -> tuple[IPv4Network | IPv6Network, ...]:
-    return tuple(ip_network(each, strict=False) for each in network.ranges)
 
 
 def in_words(track: EgressTrack) -> str:
@@ -154,7 +147,10 @@ def _network(recent: Sequence[EgressTrack]) -> dict[str, object]:
     contested = [track for track in recent if _is_contested(track)]
     return {
         "exits": sorted({track.located.network_class for track in exits}),
-        "exit_source": _words(exits),
+        **{
+            f"{each}_source": _words([track for track in exits if track.located.network_class == each])
+            for each in sorted(HIDING)
+        },
         "masked": bool(masked),
         "masked_source": _words(masked),
         "conflict": bool(contested),
@@ -163,17 +159,17 @@ def _network(recent: Sequence[EgressTrack]) -> dict[str, object]:
 
 
 def _place(recent: Sequence[EgressTrack], given: Given) -> dict[str, object]:
-    """Where the lines in use are, against the claim."""
+    """Where the lines in use are, against the claim when the device was last heard."""
     lines = [track for track in recent if track.located.network_class in LINES and track.located.country]
     found: dict[str, object] = {"country": lines[-1].located.country if lines else None}
-    claim = claim_of(given)
+    claim = claim_when_heard(given)
     if claim is None:
         return found
-    named = [track for track in recent if OVERRIDE in track.located.claims]
-    abroad = [track for track in named if track.located.country not in claim.countries]
+    named = [track for track in recent if OVERRIDE in track.located.claims and track.located.watched]
+    abroad = [track for track in named if not claim.covers(track.located.country)]
     found |= {"placed_outside": _countries(abroad), "placed_outside_source": _words(abroad)}
-    if lines:
-        abroad = [track for track in lines if track.located.country not in claim.countries]
+    if lines and not claim.in_transit:
+        abroad = [track for track in lines if not claim.covers(track.located.country)]
         fixed = [track for track in abroad if track.located.network_class == "access"]
         mobile = [track for track in abroad if track.located.network_class == "mobile"]
         found |= {"outside": _countries(fixed), "outside_source": _words(fixed)}
@@ -181,8 +177,9 @@ def _place(recent: Sequence[EgressTrack], given: Given) -> dict[str, object]:
     exits = [track for track in recent if track.located.network_class in HIDING and track.located.point is not None]
     if claim.usual is not None and exits and (point := exits[-1].located.point) is not None:
         found["exit_home_km"] = round(distance_km(point, claim.usual.point) / STEP_KM) * STEP_KM
+        found["exit_home_source"] = in_words(exits[-1])
     if claim.home is not None:
-        cable = [track for track in lines if track.located.cable and track.located.country in claim.countries]
+        cable = [track for track in lines if track.located.cable and claim.covers(track.located.country)]
         away = [(_least_km(track, claim.home), track) for track in cable if track.located.point is not None]
         if away:
             km, track = max(away, key=lambda each: each[0])
@@ -210,24 +207,44 @@ def _watched(own: Sequence[EgressTrack]) -> dict[str, object]:
     }
 
 
-def _jump(own: Sequence[EgressTrack]) -> dict[str, object]:
-    """The newest change between two fixed lines that nobody can have travelled."""
+def _jump(own: Sequence[EgressTrack], as_of: datetime) -> dict[str, object]:
+    """The newest change between two fixed lines that nobody can have travelled.
+
+    Of each line the first and the last sighting are known. Who was away and came back has such sightings of home on
+    both sides of the journey, hours from those of the place that was visited.
+    """
     lines = [track for track in own if track.located.network_class == "access" and track.located.country]
-    lines = sorted(lines, key=lambda track: track.first_seen)
     if not lines:
         return {}
-    found: dict[str, object] = {"jumped": False}
-    for before, after in pairwise(lines):
-        km = _apart_km(before, after)
-        if km is not None and km > JUMP_KM and after.first_seen - before.last_seen <= JUMP_WITHIN:
-            found = {
-                "jumped": True,
-                "jump_from": in_words(before),
-                "jump_to": in_words(after),
-                "jump_km": int(km) // STEP_KM * STEP_KM,
-                "jumped_at": after.first_seen,
-            }
-    return found
+    recent = [track for track in lines if as_of - track.last_seen <= JUMP_TOLD + JUMP_WITHIN]
+    jumps = [jump for one, other in combinations(recent, 2) if (jump := _between(one, other, as_of)) is not None]
+    if not jumps:
+        return {"jumped": False}
+    at, km, before, after = max(jumps, key=lambda each: each[:2])
+    return {
+        "jumped": True,
+        "jump_from": in_words(before),
+        "jump_to": in_words(after),
+        "jump_km": int(km) // STEP_KM * STEP_KM,
+        "jumped_at": at,
+    }
+
+
+def _between(
+    one: EgressTrack, other: EgressTrack, as_of: datetime
+) -> tuple[datetime, float, EgressTrack, EgressTrack] | None:
+    """When a jump between two lines ended, how far it was, from where and to where."""
+    km = _apart_km(one, other)
+    if km is None or km <= JUMP_KM:
+        return None
+    seen = [(moment, track) for track in (one, other) for moment in (track.first_seen, track.last_seen)]
+    seen.sort(key=lambda each: each[0])
+    jumps = [
+        (at, km, before, after)
+        for (left, before), (at, after) in pairwise(seen)
+        if before is not after and at - left <= JUMP_WITHIN and as_of - at <= JUMP_TOLD
+    ]
+    return jumps[-1] if jumps else None
 
 
 def _apart_km(one: EgressTrack, other: EgressTrack) -> float | None:

@@ -83,7 +83,8 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     """What is added beyond that at least."""
     long_days: int | None = None
     """Newest days in a row on which a line that is not mobile has an excess between 100 and 450 ms wherever in the
-    claimed countries the machine stands; unknown with fewer than 3 measured days."""
+    claimed countries the machine stands; unknown with fewer than 3 measured days, or where the newest of them is of a
+    mobile or slower line."""
     long_landmark: str | None = None
     """The landmark that explains most of its time."""
     long_ms: float | None = None
@@ -196,7 +197,10 @@ def _excess(given: Given, steady: Sequence[Day]) -> dict[str, object]:
 
 
 def _long(given: Given, steady: Sequence[Day]) -> dict[str, object]:
-    if steady[-1].country_area is None:
+    if steady[-1].country_area is None or steady[-1].mobile:
+        return {}
+    newest = _late(steady[-1], steady[-1].country_area, LONG_MS)
+    if newest is not None and newest.ms >= GEOSTATIONARY_MS:
         return {}
     run: list[_Late] = []
     for day in reversed(steady):

@@ -69,7 +69,16 @@ def test_an_address_at_which_nobody_sits_says_no_place(network_class: str) -> No
 def test_an_exit_is_named_by_its_class(network_class: str) -> None:
     found = facts(abroad(network_class=network_class))
     assert (found.exits, found.masked) == ({network_class}, False)
-    assert found.exit_source == "203.0.113.7 of AS64496 Example Cable in FR"
+    assert getattr(found, f"{network_class}_source") == "203.0.113.7 of AS64496 Example Cable in FR"
+
+
+def test_each_exit_is_told_of_its_own_class() -> None:
+    vpn = abroad("203.0.113.8", network_class="vpn")
+    found = facts(vpn, abroad(network_class="hosting"))
+    assert found.exits == {"hosting", "vpn"}
+    assert (found.vpn_source or "").startswith("203.0.113.8 ")
+    assert (found.hosting_source or "").startswith("203.0.113.7 ")
+    assert found.tor_source is None
 
 
 @pytest.mark.parametrize("network_class", ["relay", "gateway"])
@@ -122,10 +131,12 @@ def test_an_address_inside_says_nothing() -> None:
     assert (found.source, found.outside, found.exits, found.conflict) == ("127.0.0.1", None, None, None)
 
 
-def test_an_override_that_names_a_country_outside_counts_by_itself() -> None:
-    found = facts(abroad(claims={"override": "FR", "one": "DE"}, network_class="hosting"))
+def test_a_watched_override_that_names_a_country_outside_counts_by_itself() -> None:
+    named = {"claims": {"override": "FR", "one": "DE"}, "network_class": "hosting"}
+    found = facts(abroad(watched=True, **named))
     assert (found.placed_outside, found.outside) == ({"FR"}, None)
-    assert facts(devices.egress(claims={"override": "DE"})).placed_outside == set()
+    assert facts(abroad(**named)).placed_outside == set()
+    assert facts(devices.egress(claims={"override": "DE"}, watched=True)).placed_outside == set()
 
 
 def test_a_watched_range_is_remembered() -> None:
@@ -175,7 +186,19 @@ def test_two_far_lines_within_an_hour_are_a_jump() -> None:
 
 def test_lines_that_alternate_are_a_jump() -> None:
     all_day = msgspec.structs.replace(_stay("US", NEW_YORK, 0, "192.0.2.5"), first_seen=NOW - 20 * HOUR)
-    assert facts(all_day, _stay("JP", TOKYO, 3, "192.0.2.6")).jumped
+    assert facts(all_day, _stay("JP", TOKYO, 0.5, "192.0.2.6")).jumped
+
+
+def test_who_was_away_and_came_back_did_not_jump() -> None:
+    home = _stay("US", NEW_YORK, 0, "192.0.2.5")
+    home = msgspec.structs.replace(home, first_seen=NOW - 20 * 24 * HOUR)
+    away = msgspec.structs.replace(_stay("JP", TOKYO, 16, "192.0.2.6"), first_seen=NOW - 90 * HOUR)
+    assert facts(home, away).jumped is False
+
+
+def test_a_jump_is_a_fact_for_a_day() -> None:
+    far = (_stay("US", NEW_YORK, 29, "192.0.2.5"), _stay("JP", TOKYO, 27.5, "192.0.2.6"))
+    assert facts(*far).jumped is False
 
 
 @pytest.mark.parametrize(

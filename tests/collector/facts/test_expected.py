@@ -18,7 +18,7 @@ from tests.collector.devices import NOW
 
 HOME = HomePlace(label="Munich, Bavaria, DE", point=Point(lat=48.14, lon=11.58), radius_km=80.0)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-TRIP = Trip(countries=("FR", "KP"), from_at=NOW - DAY, until_at=NOW + 2 * DAY)
+TRIP = Trip(countries=("FR", "KP"), from_at=NOW - 3 * DAY, until_at=NOW + 3 * DAY)
 
 
 def entry(*trips: Trip, **changes: Any) -> RosterEntry:
@@ -62,16 +62,16 @@ def test_the_claim_is_said_in_one_sentence_with_its_source() -> None:
     )
     assert sentence(devices.view(roster=entry(TRIP))) == (
         "Expected within 80 km of Munich, Bavaria, DE, by the roster (version 3); "
-        "travelling to FR, KP until 2026-11-22 12:00 UTC."
+        "travelling to FR, KP until 2026-11-23 12:00 UTC."
     )
     assert sentence(devices.view(roster=entry(home=None))) == "Expected in DE, by the roster (version 3)."
     assert sentence(devices.view()) == "Expected in DE, by the policy."
     assert "no roster names it" in sentence(devices.view(), Policy())
 
 
-def test_a_judgement_falls_due_when_a_trip_begins_and_when_it_ends() -> None:
+def test_a_judgement_falls_due_when_a_trip_begins_when_it_ends_and_when_the_laptop_was_heard_after_that() -> None:
     later = Trip(countries=("FR",), from_at=NOW + 2 * HOUR, until_at=NOW + 5 * HOUR)
-    for now, due in ((NOW, later.from_at), (later.from_at, later.until_at)):
+    for now, due in ((NOW, later.from_at), (later.from_at, later.until_at), (later.until_at, NOW + 6 * HOUR)):
         heard = devices.view(roster=entry(later))
         heard = msgspec.structs.replace(
             heard, presence=msgspec.structs.replace(heard.presence, last_seen_at=now, longest_gap_s=7 * 86400.0)

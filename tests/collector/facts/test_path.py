@@ -85,14 +85,14 @@ def test_an_excess_is_told_with_its_figures() -> None:
 def test_a_geostationary_line_is_unexplained_and_no_tunnel() -> None:
     found = path(*week(added_ms=520.0), roster=at())
     assert found.excess_days == 3
-    assert found.long_days == 0
+    assert found.long_days is None
 
 
 @pytest.mark.parametrize("access", ["mobile", "other", "mixed"])
 def test_mobile_and_unknown_lines_may_be_slower_and_are_never_decisive(access: str) -> None:
     assert path(*week(added_ms=80.0, access=access), roster=at()).excess_days == 0
     slow = path(*week(added_ms=300.0, access=access), roster=at())
-    assert (slow.excess_days, slow.long_days) == (3, 0)
+    assert (slow.excess_days, slow.long_days) == (3, None)
 
 
 def test_wifi_behind_a_mobile_network_is_a_mobile_line() -> None:
@@ -127,12 +127,18 @@ def test_landmarks_that_nobody_knows_are_ignored() -> None:
     assert path(msgspec.structs.replace(day, times=(*day.times, other))) == path(day)
 
 
-def test_a_day_that_a_trip_touches_is_judged_by_the_trip_although_it_ended() -> None:
-    abroad = landmark_day(SEOUL, back=1)
+def test_a_day_of_a_trip_is_judged_by_the_trip_although_it_ended() -> None:
+    abroad = landmark_day(SEOUL, back=4)
     assert path(abroad, roster=at()).away_km
-    found = path(abroad, roster=at(trips=(trip(5, 1),)))
+    found = path(abroad, roster=at(trips=(trip(9, 1),)))
     assert found.away_km == 0
     assert found.home_away_km is None
+
+
+@pytest.mark.parametrize("days", [(5, 1), (1, -5)])
+def test_a_day_on_which_a_trip_begins_or_ends_places_nobody_in_a_country(days: tuple[int, int]) -> None:
+    found = path(landmark_day(SEOUL, back=1), roster=at(trips=(trip(*days),)))
+    assert (found.away_km, found.home_away_km) == (None, None)
 
 
 def test_a_trip_of_another_week_excuses_nothing() -> None:
