@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,13 @@ def size_bytes(connection: Connection) -> int:
 
 def upsert(connection: Connection, table: Table, keep: tuple[str, ...] = ()) -> Insert:
     """INSERT that replaces the row of the same primary key, but for the columns in `keep`."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    return _upsert(connection.dialect.name, table, keep)
+
+
+@lru_cache
+def _upsert(dialect: str, table: Table, keep: tuple[str, ...]) -> Insert:
+    """Made once: building a statement costs as much as running it."""
+    statement = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     keys = [column.name for column in table.primary_key]
     changed = {
         column.name: statement.excluded[column.name]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.engine import Connection
 
 from agent.wire.signals import KINDS, Displays, LandmarkRtt, RemoteSessions, UsbDevices
@@ -62,7 +62,7 @@ class Intake:
         egresses.write(connection, batch, self._places)
         write(connection, batch)
         attachments.write(connection, batch)
-        _forget_old_tracks(connection, {device_id for device_id, _ in batch.sessions})
+        _forget_old_tracks(connection, batch.fresh_tracks)
         return verdicts
 
     def discard(self, arrivals: Iterable[Arrival]) -> None:
@@ -228,6 +228,8 @@ def _gather_measurements(
         signal = read(measurement)
         if isinstance(signal, RemoteSessions) and signal.sessions:
             known = _tracks(connection, batch, device_id, signal)
+            if any(session_key(each) not in known for each in signal.sessions[:MOST_SESSIONS]):
+                batch.fresh_tracks.add(device_id)
             for key, track in track_sessions(known, signal, at).items():
                 batch.sessions[device_id, key] = {
                     "device_id": device_id,
@@ -262,18 +264,23 @@ def _has_room(connection: Connection, batch: Batch, device_id: str, kind: str) -
     return kind in kept or len(kept) < MOST_KINDS
 
 
+_TRACKS: Final = select(schema.sessions.c.session_key, schema.sessions.c.track).where(
+    schema.sessions.c.device_id == bindparam("device"),
+    schema.sessions.c.session_key.in_(bindparam("keys", expanding=True)),
+)
+
+
 def _tracks(connection: Connection, batch: Batch, device_id: str, signal: RemoteSessions) -> dict[bytes, SessionTrack]:
     """What is known of the sessions that a measurement saw."""
-    table, keys = schema.sessions, {session_key(session) for session in signal.sessions[:MOST_SESSIONS]}
-    rows = connection.execute(
-        select(table.c.session_key, table.c.track).where(table.c.device_id == device_id, table.c.session_key.in_(keys))
-    )
+    keys = {session_key(session) for session in signal.sessions[:MOST_SESSIONS]}
+    rows = connection.execute(_TRACKS, {"device": device_id, "keys": sorted(keys)})
     found = {row.session_key: row.track for row in rows}
     found.update({key: batch.sessions[device_id, key]["track"] for key in keys if (device_id, key) in batch.sessions})
     return {key: msgspec.json.decode(track, type=SessionTrack) for key, track in found.items()}
 
 
 def _forget_old_tracks(connection: Connection, device_ids: set[str]) -> None:
+    """Of devices that got a session more, delete what is beyond the bound."""
     table = schema.sessions
     for device_id in device_ids:
         mine = table.c.device_id == device_id

@@ -51,6 +51,8 @@ class Batch:
     egresses: dict[tuple[str, str], int] = field(default_factory=dict)
     streams: dict[int, Stream] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
+    fresh_tracks: set[str] = field(default_factory=set)
+    """Devices with a session that was not known before."""
     heard: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
