@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Literal
 
 import msgspec
@@ -85,13 +85,16 @@ def unreadable(measurement: Measurement) -> Literal["", "unknown_kind", "malform
 
 
 def seen_until(tracks: Iterable[EgressTrack], at: datetime, memory: timedelta) -> tuple[EgressTrack, ...]:
-    """Addresses as they were known at a moment. One that was seen before and after it counts as seen at it: the times
-    in between are not kept."""
+    """Addresses as they were known at a moment. Between the first and the last sighting the days are kept and the times
+    are not: on a day on which it was seen, an address counts as seen at that moment."""
     known = []
     for track in tracks:
         if track.first_seen > at or track.last_seen < at - memory:
             continue
         last_seen = min(track.last_seen, at)
+        newest = next((day for day in track.seen_on if day <= last_seen.date()), last_seen.date())
+        if newest < last_seen.date():
+            last_seen = max(track.first_seen, datetime.combine(newest, time.max, UTC))
         days = track.days >> (track.last_seen.date() - last_seen.date()).days
         known.append(msgspec.structs.replace(track, last_seen=last_seen, days=days or 1))
     return tuple(sorted(known, key=lambda track: (track.last_seen, track.address)))

@@ -187,7 +187,7 @@ def _by_mobile_network(given: Given, day: str) -> bool:
 def _through_company(given: Given, day: str) -> bool:
     """True when all addresses that the collector saw the laptop come from on that day are the company's own."""
     moment = date.fromisoformat(day)
-    seen = [track for track in given.view.egresses if moment in track.seen_on]
+    seen = [track for track in given.view.egresses if track.was_seen_on(moment)]
     return bool(seen) and all(declared(track, given.policy.company_networks) is not None for track in seen)
 
 

@@ -156,6 +156,11 @@ class EgressTrack(msgspec.Struct, frozen=True, kw_only=True):
         last = self.last_seen.date()
         return tuple(last - timedelta(days=back) for back in range(self.days.bit_length()) if self.days >> back & 1)
 
+    def was_seen_on(self, day: date) -> bool:
+        """True when it was seen on that day."""
+        back = (self.last_seen.date() - day).days
+        return back >= 0 and bool(self.days >> back & 1)
+
 
 class LandmarkDay(msgspec.Struct, frozen=True, kw_only=True):
     """What one day's newest `landmark_rtt` said: counts and minima of that day so far."""

@@ -87,7 +87,9 @@ def test_who_was_abroad_from_the_first_day_on_is_learnt_there() -> None:
 
 
 def test_bits_are_days() -> None:
-    assert line(days=0b101).seen_on == (date(2026, 11, 20), date(2026, 11, 18))
+    track = line(days=0b101)
+    assert track.seen_on == (date(2026, 11, 20), date(2026, 11, 18))
+    assert [track.was_seen_on(date(2026, 11, day)) for day in (17, 18, 19, 20, 21)] == [False, True, False, True, False]
 
 
 @given(st.integers(1, 2**62 - 1), st.integers(0, 30))
