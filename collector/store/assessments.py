@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from collector.instants import to_ms
@@ -42,6 +43,12 @@ def queue(connection: Connection, device_ids: Collection[str]) -> None:
     if device_ids:
         rows = [{"device_id": device_id} for device_id in sorted(device_ids)]
         connection.execute(upsert(connection, schema.pending), rows)
+
+
+def queue_found(connection: Connection, found: Select[Any]) -> None:
+    """Have devices judged again whose ids a query finds, without fetching them."""
+    ordered = found.order_by(found.selected_columns[0])
+    connection.execute(upsert(connection, schema.pending).from_select(["device_id"], ordered))
 
 
 def queue_due(connection: Connection, now_ms: int, limit: int) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row, Select, and_, func, select
@@ -20,6 +20,8 @@ from .roster import normal_serial
 
 _home = msgspec.json.Decoder(HomePlace)
 _trips = msgspec.json.Decoder(tuple[Trip, ...])
+SERIALS_AT_ONCE: Final = 10_000
+"""Of one statement: PostgreSQL takes 65,535 values."""
 
 
 class RosterLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,14 +96,15 @@ def of_device(connection: Connection, device_id: str, now_ms: int) -> RosterEntr
     return of_devices(connection, [device_id], now_ms).get(device_id)
 
 
-def queue_person(connection: Connection, person: str) -> int:
-    """Have all laptops of a person judged again. Returns how many."""
+def queue_person(connection: Connection, person: str) -> None:
+    """Have all laptops of a person judged again. They may be many: some rosters have somebody called "stock"."""
     devices, entries = schema.devices, schema.roster_entries
     own = (entries.c.version == _active()) & (entries.c.person == person)
-    serials_of = list(connection.execute(select(entries.c.serial).where(own)).scalars())
-    found = connection.execute(select(devices.c.device_id).where(normal_serial().in_(serials_of))).scalars().all()
-    assessments.queue(connection, found)
-    return len(found)
+    mine = list(connection.execute(select(entries.c.serial).where(own)).scalars())
+    for first in range(0, len(mine), SERIALS_AT_ONCE):
+        some = normal_serial().in_(mine[first : first + SERIALS_AT_ONCE])
+        found = select(devices.c.device_id).where(some, devices.c.retired_ms.is_(None))
+        assessments.queue_found(connection, found)
 
 
 def is_listed(connection: Connection, person: str) -> bool:
@@ -134,7 +137,7 @@ def lines(
     if person:
         wanted = wanted.where(entries.c.person == person)
     if unmatched:
-        wanted = wanted.where(entries.c.serial.not_in(_serials_in_use()))
+        wanted = wanted.where(entries.c.serial.in_(_unmatched()))
     return [
         RosterLine(
             line=row.line,
@@ -148,9 +151,14 @@ def lines(
     ]
 
 
-def _serials_in_use() -> Select[Any]:
-    devices = schema.devices
-    return select(normal_serial()).where(devices.c.retired_ms.is_(None))
+def _unmatched() -> Any:
+    """Serial numbers of the roster that holds which no laptop in use has.
+
+    By EXCEPT: with NOT IN, PostgreSQL runs through all of a long list anew for each line; with a join, SQLite does.
+    """
+    devices, entries = schema.devices, schema.roster_entries
+    listed = select(entries.c.serial).where(entries.c.version == _active())
+    return listed.except_(select(normal_serial()).where(devices.c.retired_ms.is_(None)))
 
 
 def _unlisted() -> Any:
@@ -176,13 +184,12 @@ def coverage(connection: Connection) -> Coverage:
     def count(table: Any, *where: Any) -> int:
         return int(connection.execute(select(func.count()).select_from(table).where(*where)).scalar_one())
 
-    own = entries.c.version == _active()
     return Coverage(
         version=connection.execute(select(_active())).scalar_one(),
         devices=count(devices, devices.c.retired_ms.is_(None)),
         devices_without_line=count(devices, _unlisted()),
-        lines=count(entries, own),
-        lines_without_device=count(entries, own, entries.c.serial.not_in(_serials_in_use())),
+        lines=count(entries, entries.c.version == _active()),
+        lines_without_device=count(_unmatched().subquery()),
     )
 
 

@@ -263,3 +263,23 @@ def test_the_past_is_remembered_as_it_was(door: Door) -> None:
     said = [past.at(at_ms) for at_ms in (moments[0] - 1, moments[0], moments[1], door.now_ms)]
     assert [each and each.country for each in said] == [None, "US", "GB", "US"]
     assert past.changes() == [*moments, door.now_ms]
+
+
+def test_a_large_roster_is_held_against_a_large_fleet_in_one_pass(door: Door) -> None:
+    count = 12_000
+    door.devices(**{f"id-{number:05}": f"PF{number:05}" for number in range(count)})
+    door.use(lines(**{f"PF{number:05}": "stock US" for number in range(count // 2, count + count // 2)}))
+    assert len(door.queued()) > 0
+
+    with door.read() as connection:
+        if connection.dialect.name == "postgresql":
+            # Little memory makes it choose as it would for many more; all pairs would take some 10 s.
+            for setting in ("work_mem = '64kB'", "statement_timeout = '3s'"):
+                connection.exec_driver_sql(f"SET LOCAL {setting}")
+        found = claims.coverage(connection)
+        unmatched = claims.lines(connection, unmatched=True, limit=count)
+    assert (found.devices_without_line, found.lines_without_device) == (count // 2, count // 2)
+    assert [line.serial for line in unmatched] == [f"PF{number:05}" for number in range(count, count + count // 2)]
+
+    door.write(lambda connection: claims.queue_person(connection, "stock"))
+    assert len(door.queued()) == count // 2, "somebody called stock may have them all"
