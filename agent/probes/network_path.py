@@ -57,7 +57,7 @@ def collect(given: Given) -> NetworkPath:
             for one in shown[:MAX_INTERFACES]
         ),
         routes=tuple(_described(given, route) for route in in_order(ways)[:MAX_ROUTES]),
-        name_servers=tuple(anonymous(server) for server in host.name_servers()[:MAX_NAME_SERVERS]),
+        name_servers=tuple(without_hardware_address(server) for server in host.name_servers()[:MAX_NAME_SERVERS]),
         vpn_clients=_vpn_clients(given),
         through_tunnel=any(through_tunnel(route, interfaces) for route in ways.used),
         wifi_radio=_wifi_radio(host, has_wifi=bool(wifi)),
@@ -71,7 +71,7 @@ def called(name: str) -> str:
     return plain(re.sub("[0-9a-f]{12}", "*", name))
 
 
-def anonymous(server: str) -> str:
+def without_hardware_address(server: str) -> str:
     """A name server's address without the zone, and without the hardware address that a router's own IPv6 address may
     be made of (RFC 4291, appendix A): that one leaves as a hash alone."""
     return plain(HARDWARE_ADDRESS.sub("*", server.partition("%")[0]))

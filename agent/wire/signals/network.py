@@ -45,7 +45,8 @@ class DefaultRoute(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     metric: Count = 0
     """The smallest one is used."""
     gateway: tuple[KeyedHash, ...] = ()
-    """Keyed hashes of the next router's hardware address, one for each key in use; empty on tunnels."""
+    """Keyed hashes of the next router's hardware address, one for each key in use; empty on tunnels,
+    where it is not known, and without a key."""
 
 
 class NetworkPath(Signal, frozen=True, kw_only=True):
