@@ -18,6 +18,7 @@ from agent.wire.signals import Display, UsbDevice
 from collector.judgement import contradictions
 from collector.judgement.given import Given
 from collector.judgement.recognition import Sign, display_name, display_signs, usb_name, usb_signs
+from collector.judgement.view import Newest
 
 MOST_TOLD: Final = 8
 """Signs of one kind that a finding quotes."""
@@ -140,7 +141,16 @@ def _devices(given: Given, kind: str) -> tuple[bool, list[Seen]]:
         body = each.usb if kind == signals.UsbDevices.kind else each.display
         if body is not None and (each.removed_at is not None or newest.signal is None):
             seen.append((body, each.removed_at or newest.measured_at))
-    return newest.signal is not None or newest.failure == "absent", seen
+    return _is_whole(newest), seen
+
+
+def _is_whole(newest: Newest) -> bool:
+    """Everything that is there was listed, and could be read."""
+    if isinstance(newest.signal, signals.UsbDevices):
+        return not newest.signal.omitted
+    if isinstance(newest.signal, signals.Displays):
+        return all(display.readable or display.internal for display in newest.signal.displays)
+    return newest.failure == "absent"
 
 
 def _look_at_usb(given: Given, device: UsbDevice, at: datetime, found: _Found) -> None:

@@ -32,6 +32,7 @@ from tests.collector.peripherals import (
     KVM_MONITORS,
     KVMD_POINTER,
     MOUSE,
+    NANO_POINTER,
     POINTER,
     RECEIVER,
     VENDOR_PAGE,
@@ -135,6 +136,22 @@ def test_a_known_descriptor_under_another_makers_ids_is_a_box_that_poses() -> No
 def test_the_same_descriptor_on_a_gadget_is_a_box_under_its_own_name() -> None:
     found = facts(usb("1d6b:0104", "4K", "4K IP Box", KEYBOARD, hid(1, "pointer", JETKVM_POINTER, absolute=True)))
     assert (found.kvm, found.posing) == (("JetKVM or Luckfox PicoKVM",), ())
+
+
+def test_a_board_whose_image_a_box_was_made_from_is_a_gadget_and_no_box() -> None:
+    """The image of the LicheeRV Nano offers the very keyboard and pointer that NanoKVM's older mode has."""
+    pointer = hid(2, "pointer", NANO_POINTER, absolute=True)
+    board = usb("359f:2120", "sipeed", "licheervnano", hid(0, "keyboard", GADGET_KEYBOARD), MOUSE, pointer)
+    assert {"kvm", "posing"}.isdisjoint(raised(facts(board)))
+    assert facts(board).gadget_keyboard
+
+
+def test_what_could_not_be_listed_or_read_leaves_nothing_denied() -> None:
+    full = UsbDevices(devices=(), omitted=3)
+    found = hardware.derive(devices.given(devices.view(full, PLATFORM)))
+    assert (found.kvm, found.gadget_keyboard) == (None, None)
+    blind = facts(Display(connector="card1-DP-1", readable=False))
+    assert (blind.kvm, blind.gadget_keyboard) == (None, ())
 
 
 def test_the_sample_descriptor_of_the_kernel_makes_a_keyboard_a_gadgets() -> None:
