@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from agent.host import Host, Route
+from agent.host import Host, HostDeniedError, Route
 from agent.wire.signals import InterfaceKind
 
 Access = Literal["ethernet", "wifi", "mobile", "other"]
@@ -81,8 +81,14 @@ class WaysOut:
 
 
 def read_interfaces(host: Host) -> dict[str, Interface]:
-    """All interfaces, by name, ascending."""
+    """All interfaces, by name, ascending.
+
+    Raises:
+        HostDeniedError: they cannot be seen. A machine has a loopback at least.
+    """
     names = sorted(host.list_dir(FOLDER), key=lambda name: name.startswith(PASSING))[:MAX_INTERFACES]
+    if not names:
+        raise HostDeniedError(f"{FOLDER}: no interface can be seen, not even the loopback")
     listed = ((name, host.list_dir(f"{FOLDER}/{name}")) for name in sorted(names))
     return {name: _interface(host, name, entries) for name, entries in listed if "type" in entries}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.host import Route
+from agent.host import HostDeniedError, Route
 from agent.probe import Given
 from agent.probes import network_path
 from agent.wire.report import encode_signal
@@ -222,6 +222,11 @@ def test_a_thousand_containers_do_not_hide_the_wifi_or_a_tunnel() -> None:
     path = path_of(laptop(WIFI, tunnel("wg0", device_type="wireguard"), *ends, routes=(tunnelled,)))
     assert kinds(path) == {"wg0": "tunnel", "wlp3s0": "wifi"}
     assert (path.through_tunnel, path.wifi_connected) == (True, True)
+
+
+def test_a_machine_that_hides_its_interfaces_is_no_machine_without_a_tunnel() -> None:
+    with pytest.raises(HostDeniedError):
+        path_of(FakeHost(routes=(Route(interface="wg0", family="ipv4"),)))
 
 
 def test_no_network_at_all_is_a_path_without_routes() -> None:
