@@ -29,6 +29,10 @@ ROLES: Final[tuple[Role, ...]] = ("country", "city", "asn", "privacy")
 SAMPLE: Final = 512
 """Records that are looked at to find out what a file holds."""
 PROBES: Final = ("8.8.8.8", "175.45.176.1", "2001:4860:4860::8888")
+UNUSABLE: Final = (
+    OSError, ValueError, TypeError, LookupError, ArithmeticError, RecursionError, maxminddb.InvalidDatabaseError
+)  # fmt: skip
+"""What readers raise at a file that is damaged: they check little of it."""
 LONGEST: Final = 80
 """Characters of a name that a file gives."""
 GEOLITE: Final = "its licence (GeoLite2 EULA) excludes some uses about people at work: ask counsel; see docs/geo.md"
@@ -106,7 +110,7 @@ class AdminFiles:
                 continue
             try:
                 opened[path] = _open(path, stamp)
-            except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            except UNUSABLE as error:
                 self._refused[path] = stamp
                 problems[path.name] = f"cannot be used{_kept(known)}: {error}"
                 log.warning("place data: %s cannot be used%s: %s", path, _kept(known), error)
@@ -126,7 +130,7 @@ class AdminFiles:
             if role in each.roles:
                 try:
                     answer = each.answer(address)
-                except (ValueError, maxminddb.InvalidDatabaseError) as error:
+                except UNUSABLE as error:
                     self.problems = self.problems | {each.path.name: f"a part of it cannot be read: {error}"}
                     continue
                 if answer is not None:

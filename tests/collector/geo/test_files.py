@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from datetime import date
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import maxminddb
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from collector.geo.files import AdminFiles, Answer, read_record
 from collector.geo.locator import Locator
@@ -177,6 +180,24 @@ def test_a_broken_file_leaves_the_one_before_in_use_and_is_told(folder: Path, co
     put(folder, "own.mmdb", good)
     locator.refresh()
     assert status(locator, date(2026, 11, 21)).problems == ()
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes=st.lists(st.tuples(st.integers(0, 120), st.integers(0, 255)), min_size=1, max_size=4))
+@example(changes=[(3, 0)])
+def test_a_damaged_file_is_told_whatever_its_reader_makes_of_it(
+    tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, int]]
+) -> None:
+    content = bytearray(mmdb({"73.0.0.0/8": {"country_code": "US", "location": {"latitude": 1.5}}}))
+    about = content.rfind(b"MaxMind.com") + len(b"MaxMind.com")
+    for at, byte in changes:
+        content[min(about + at, len(content) - 1)] = byte
+    folder = tmp_path_factory.mktemp("geo")
+    put(folder, "own.mmdb", bytes(content))
+    files = AdminFiles(folder)
+    files.refresh()
+    list(files.answers("country", ip_address("73.1.2.3")))
+    assert files.opened or files.problems
 
 
 def test_a_file_that_is_overwritten_in_place_harms_no_answer(folder: Path) -> None:
