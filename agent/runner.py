@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from agent.host import HostDeniedError, HostError, HostTimeoutError
+from agent.host import HostBrokenError, HostDeniedError, HostError, HostTimeoutError
 from agent.probe import MAX_NOTE_BYTES, Given, Noted, Probe, Unavailable
 from agent.state import Moment, Pause, State
 from agent.wire.report import NOTHING, Digest, Failure, Measurement, encode_signal, is_stable, outcome_digest
@@ -185,6 +185,8 @@ def _why(probe: Probe, outcome: _Outcome, in_time: bool) -> tuple[Failure | None
             return "denied", str(error), ""
         case HostTimeoutError() as error:
             return "timeout", str(error), ""
+        case HostBrokenError() as error:
+            return "crashed", str(error), ""
         case HostError() as error:
             return "absent", str(error), ""
         case error:

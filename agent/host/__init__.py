@@ -25,6 +25,10 @@ class HostTimeoutError(HostError):
     """A command or a read did not end in time, or would not have."""
 
 
+class HostBrokenError(HostError):
+    """What was asked about is there, and fails."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
     """One running process."""

@@ -25,6 +25,7 @@ from typing import Final, Literal
 import msgspec
 
 from agent.host import (
+    HostBrokenError,
     HostDeniedError,
     HostError,
     HostTimeoutError,
@@ -116,7 +117,7 @@ class LinuxHost(LinuxNetwork):
         except OSError as error:
             if error.errno == errno.ENODEV:  # its device was unplugged
                 return None
-            raise HostError(f"{path}: {error.strerror}") from error
+            raise HostBrokenError(f"{path}: {error.strerror}") from error
         raise HostError(f"{path}: not a plain file")
 
     def real_path(self, path: str) -> str | None:
@@ -139,7 +140,7 @@ class LinuxHost(LinuxNetwork):
         except PermissionError as error:
             raise HostDeniedError(f"{path}: permission denied") from error
         except OSError as error:
-            raise HostError(f"{path}: {error.strerror}") from error
+            raise HostBrokenError(f"{path}: {error.strerror}") from error
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         if tuple(command) not in ALLOWED:

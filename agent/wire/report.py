@@ -22,7 +22,8 @@ Failure = Literal["unsupported", "denied", "absent", "timeout", "over_budget", "
 """Why a probe gave no signal.
 
 unsupported: this system has no such thing · denied: a permission is missing · absent: nothing there to measure ·
-timeout: the deadline passed · over_budget: it cost too much and rests · crashed: the probe broke ·
+timeout: the deadline passed · over_budget: it cost too much and rests ·
+crashed: the probe broke, or what it looked at fails ·
 disabled: settings or the administrator switched it off.
 """
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from agent.host import HostDeniedError, HostError, HostTimeoutError
+from agent.host import HostBrokenError, HostDeniedError, HostError, HostTimeoutError
 from agent.probe import Given, Probe, Unavailable
 from agent.runner import LONGEST_REST_S, Round, run_probe, run_round
 from agent.state import State, random_uuid
@@ -54,6 +54,7 @@ def after(state: State, done: Round) -> State:
         (HostDeniedError("no"), "denied"),
         (HostTimeoutError("slow"), "timeout"),
         (HostError("gone"), "absent"),
+        (HostBrokenError("an error of the disk"), "crashed"),
         (ZeroDivisionError("oops"), "crashed"),
     ],
 )

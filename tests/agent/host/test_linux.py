@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host import Host, HostDeniedError, HostError, HostTimeoutError, Service
+from agent.host import Host, HostBrokenError, HostDeniedError, HostError, HostTimeoutError, Service
 from agent.host import linux as linux_module
 from agent.host.linux import LinuxHost
 
@@ -40,6 +40,11 @@ def test_what_is_no_plain_file_is_refused_instead_of_waited_for(tmp_path: Path) 
         host.read_text("/pipe")
     assert host.read_text("/none") is None
     assert host.list_dir("/none") == host.list_dir("/pipe") == ()
+
+
+def test_a_file_that_fails_is_not_taken_for_one_that_is_missing() -> None:
+    with pytest.raises(HostBrokenError, match="Input/output error"):
+        LinuxHost().read_bytes("/proc/self/mem")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
