@@ -71,9 +71,10 @@ def append(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 def close(connection: Connection, device_id: str, gone: Gone, now_ms: int, merged_into: str | None = None) -> None:
     """Say that a device is out of use: its score stands for nothing any more."""
-    table = schema.assessments
-    logged = select(func.max(schema.risk_log.c.version)).where(schema.risk_log.c.device_id == device_id)
-    version = (connection.execute(logged).scalar_one_or_none() or 0) + 1
+    table, log = schema.assessments, schema.risk_log
+    known = select(table.c.version).where(table.c.device_id == device_id)
+    logged = select(func.max(log.c.version)).where(log.c.device_id == device_id)  # retention deletes its rows
+    version = max(connection.execute(each).scalar_one_or_none() or 0 for each in (known, logged)) + 1
     connection.execute(update(table).where(table.c.device_id == device_id).values(version=version))
     row = {
         "device_id": device_id,

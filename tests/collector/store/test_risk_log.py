@@ -184,6 +184,23 @@ def test_what_retention_deleted_is_said_and_the_log_goes_on_ascending(writing: W
         assert new.position > kept.position
 
 
+def test_the_tombstone_of_a_device_that_was_silent_for_long_is_newer_than_all_that_was_said_of_it(
+    writing: Writing,
+) -> None:
+    with writing() as connection:
+        for device_id in ("a", "b"):
+            entered(connection, device_id)
+        for score in (0, 20, 97):
+            judge(connection, "a", score)
+        judge(connection, "b", 0)
+        while retention.forget(connection, NOON_MS + 1):
+            pass
+        mark = risk_log.end(connection)
+        devices.retire(connection, "a", NOON_MS)
+        (gone,) = risk_log.since(connection, mark, 10)
+    assert (gone.device_id, gone.version, gone.gone) == ("a", 4, "retired")
+
+
 def test_the_log_of_an_open_alert_is_held_and_those_who_lag_learn_of_the_rest(writing: Writing) -> None:
     with writing() as connection:
         for device_id in ("a", "b", "c"):
