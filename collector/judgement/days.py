@@ -177,11 +177,8 @@ def tightest(given: Given, most: int = 3) -> tuple[tuple[Site, float], ...]:
 
 def _by_mobile_network(given: Given, day: str) -> bool:
     """True when the collector saw the laptop come from a mobile network on that day: its Wi-Fi may be a phone's."""
-    return any(
-        each.located.network_class == "mobile"
-        and each.first_seen.date().isoformat() <= day <= each.last_seen.date().isoformat()
-        for each in given.view.egresses
-    )
+    moment = date.fromisoformat(day)
+    return any(each.located.network_class == "mobile" and each.was_seen_on(moment) for each in given.view.egresses)
 
 
 def _through_company(given: Given, day: str) -> bool:

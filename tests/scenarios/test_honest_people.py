@@ -19,6 +19,8 @@ from collector.judgement.policy import CompanyNetwork, Policy
 from collector.judgement.view import DeviceView, EgressTrack, HomePlace, LandmarkDay, Presence, RosterEntry, Trip
 from tests.collector import devices
 from tests.collector.devices import BERLIN, HOUR, NOW, clock, context, landmark_day, view
+from tests.collector.peripherals import KVM_DEVICES, hid, monitor, usb
+from tests.laptop import PLATFORM
 
 DAY = timedelta(days=1)
 HOME = HomePlace(label="Berlin, DE", point=BERLIN, radius_km=50)
@@ -189,6 +191,7 @@ def test_a_geostationary_line_with_a_private_vpn_opens_no_alert() -> None:
     for made in (judged(satellite(exit_near, through_tunnel=True)), judged(satellite(exit_near))):
         assert not alerts(made)
         assert "tunnel-exit-near-home" not in found(made)
+        assert "path-delay-unexplained" in unknown(made)
 
 
 def test_a_slow_line_with_a_private_vpn_on_the_laptop_opens_no_alert() -> None:
@@ -288,3 +291,28 @@ def test_a_day_begins_without_a_change_of_the_verdict() -> None:
     later = msgspec.structs.replace(before, landmark_days=(*before.landmark_days, fresh), presence=heard(after))
     assert found(judged(before)) == found(judged(later, after)) == set()
     assert {"path-delay-long", "path-delay-unexplained"}.isdisjoint(unknown(judged(later, after)))
+
+
+def test_a_new_address_by_dhcp_changes_nothing() -> None:
+    before = line("US", "192.0.2.5", NOW - timedelta(minutes=10))
+    after = msgspec.structs.replace(line("US", "192.0.2.99"), first_seen=NOW - timedelta(minutes=5))
+    device = view(clock("America/New_York", -300), roster=person(), egresses=(before, after))
+    assert found(judged(device)) == set()
+
+
+# Hardware
+
+
+def test_a_box_of_the_home_lab_is_quiet_while_the_policy_allows_it_and_told_when_it_does_not() -> None:
+    lab = signals.UsbDevices(devices=(KVM_DEVICES["PiKVM"][0],))
+    allowed = judged(view(lab, PLATFORM), policy=Policy(home_countries=("DE",), allowed_hardware=("pikvm",)))
+    assert found(allowed) == set()
+    assert "kvm-attached" in found(judged(view(lab, PLATFORM), policy=Policy(home_countries=("DE",))))
+
+
+def test_somebody_who_works_in_a_virtual_machine_has_its_pointer_and_monitor() -> None:
+    virtual = msgspec.structs.replace(PLATFORM, hypervisor="kvm")
+    tablet = usb("0627:0001", "QEMU", "QEMU USB Tablet", hid(0), hid(1, "pointer", absolute=True), hid(2, "mouse"))
+    shown = signals.Displays(displays=(monitor("RHT", "1234", "QEMU Monitor"),))
+    made = judged(view(virtual, signals.UsbDevices(devices=(tablet,)), shown), policy=Policy(home_countries=("DE",)))
+    assert found(made) == set()

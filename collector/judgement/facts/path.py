@@ -25,7 +25,8 @@ STAY_MS: Final = {False: 45, True: 90}
 LONG_MS: Final = 100.0
 """Excess that no line of the measurements has, wherever in the claimed countries it stands."""
 GEOSTATIONARY_MS: Final = 450.0
-"""Up and down and back by a geostationary satellite takes 477 ms: from here on the line itself may be the reason."""
+"""Up and down and back by a geostationary satellite takes 477 ms, more than any tunnel on the ground: from here on the
+line itself is the reason, and what else takes time on it cannot be told."""
 
 
 class Path(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +67,8 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     home: str | None = None
     """That place of work."""
     excess_days: int | None = None
-    """Newest days in a row with more excess than an ordinary line has; unknown with fewer than 3 measured days."""
+    """Newest days in a row with more excess than an ordinary line has; unknown with fewer than 3 measured days, or
+    where the newest of them has as much as a geostationary line, which hides any tunnel."""
     excess_at: str | None = None
     """The place that is claimed: the place of work, or the countries."""
     excess_landmark: str | None = None
@@ -177,11 +179,11 @@ def _excess(given: Given, steady: Sequence[Day]) -> dict[str, object]:
     for day in reversed(steady):
         claimed = day.home_area or day.country_area
         late = _late(day, claimed, day.usual_ms) if claimed is not None else None
-        if late is None or day.home != newest.home:
+        if late is None or late.ms >= GEOSTATIONARY_MS or day.home != newest.home:
             break
         run.append(late)
     if not run:
-        return {"excess_days": 0}
+        return {} if late is not None and day is newest else {"excess_days": 0}
     least = min(run, key=lambda late: late.ms - STAY_MS[late.day.mobile])
     stay_ms = STAY_MS[least.day.mobile]
     return {
@@ -199,9 +201,6 @@ def _excess(given: Given, steady: Sequence[Day]) -> dict[str, object]:
 def _long(given: Given, steady: Sequence[Day]) -> dict[str, object]:
     if steady[-1].country_area is None or steady[-1].mobile:
         return {}
-    newest = _late(steady[-1], steady[-1].country_area, LONG_MS)
-    if newest is not None and newest.ms >= GEOSTATIONARY_MS:
-        return {}
     run: list[_Late] = []
     for day in reversed(steady):
         late = _late(day, day.country_area, LONG_MS) if day.country_area is not None and not day.mobile else None
@@ -209,7 +208,7 @@ def _long(given: Given, steady: Sequence[Day]) -> dict[str, object]:
             break
         run.append(late)
     if not run:
-        return {"long_days": 0}
+        return {} if late is not None and day is steady[-1] else {"long_days": 0}
     least = min(run, key=lambda late: late.ms)
     return {
         "long_days": len(run),

@@ -82,10 +82,11 @@ def test_an_excess_is_told_with_its_figures() -> None:
     assert found.added_ms == pytest.approx(170 - 45, abs=8)
 
 
-def test_a_geostationary_line_is_unexplained_and_no_tunnel() -> None:
+def test_a_geostationary_line_is_not_measured() -> None:
     found = path(*week(added_ms=520.0), roster=at())
-    assert found.excess_days == 3
-    assert found.long_days is None
+    assert (found.excess_days, found.long_days) == (None, None)
+    late = (landmark_day(back=3, added_ms=520.0), *week(3, added_ms=170.0))
+    assert (path(*late, roster=at()).excess_days, path(*late, roster=at()).long_days) == (3, 3)
 
 
 @pytest.mark.parametrize("access", ["mobile", "other", "mixed"])
@@ -100,10 +101,13 @@ def test_wifi_behind_a_mobile_network_is_a_mobile_line() -> None:
         address="192.0.2.7",
         first_seen=NOW - timedelta(days=5),
         last_seen=NOW,
+        days=0b111,
         located=Located(country="DE", network_class="mobile"),
     )
     assert path(*week(added_ms=80.0), roster=at()).excess_days == 3
     assert path(*week(added_ms=80.0), roster=at(), egresses=(phone,)).excess_days == 0
+    once = msgspec.structs.replace(phone, days=0b100001)
+    assert path(*week(4, added_ms=80.0)[:3], roster=at(), egresses=(once,)).excess_days == 3
 
 
 @pytest.mark.parametrize("through", ["tunnel", "mixed"])
