@@ -129,7 +129,12 @@ def _as_key(column: Any, text: str) -> Any:
         ValueError: it is no key of that column.
     """
     kind = column.type.python_type
-    return bytes.fromhex(text) if kind is bytes else kind(text)
+    if kind is not int:
+        return bytes.fromhex(text) if kind is bytes else text
+    number = int(text)
+    if abs(number) >= 2**63:
+        raise ValueError("no row has this number")
+    return number
 
 
 def _entry(kind: Kind, row: Any, told: dict[str, Any]) -> Happening:

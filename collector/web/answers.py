@@ -12,7 +12,7 @@ import msgspec
 from starlette.responses import Response
 
 from .errors import ApiError
-from .gate import Call
+from .gate import NUL_ESCAPE, Call
 
 Item = TypeVar("Item")
 Ordinal = Annotated[int, msgspec.Meta(ge=-1, le=2**53)]
@@ -118,6 +118,9 @@ def read_cursor(name: str, text: str, shape: Any) -> Any:
         ApiError: it is not one of that shape.
     """
     try:
-        return msgspec.json.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=shape)
+        content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        if NUL_ESCAPE in content:
+            raise ValueError("a text that no database takes")
+        return msgspec.json.decode(content, type=shape)
     except ValueError as error:
         raise ApiError("bad-request", 400, f"{name}: expected what an answer of this list gave") from error

@@ -18,7 +18,6 @@ from collector.store.devices import DeviceRow
 from collector.store.happenings import Kind
 from collector.store.views import load_views
 
-from .answers import cursor, position_of
 from .charts import sparkline
 from .errors import ApiError
 from .gate import Call, Entry
@@ -26,7 +25,7 @@ from .lookup import expires_at, require_device
 from .map import draw
 from .pages import page
 from .presenters import NETWORKS, PLACES, hardware, indented, measured, probe_gaps, rule_gaps
-from .soc import retire
+from .soc import past_of, retire, rule_titles
 
 PAGE: Final = 50
 RECENT: Final = 10
@@ -56,7 +55,7 @@ def show_device(call: Call) -> Response:
         row = require_device(connection, call.path["device_id"])
         assessment = assessments.load(connection, row.device_id)
         view = load_views(connection, [row.device_id], to_ms(now), {"default": 300.0}).get(row.device_id)
-        titles = _titles(call)
+        titles = rule_titles(call)
         past = timeline.happened(connection, row.device_id, limit=RECENT, titles=titles)
         scores = assessments.scores(connection, row.device_id)
         values: dict[str, Any] = {
@@ -102,10 +101,6 @@ def _person(call: Call, view: DeviceView | None) -> str | None:
     return view.roster.person if view and view.roster else "not in the roster"
 
 
-def _titles(call: Call) -> dict[str, str]:
-    return {ready.rule.id: ready.rule.title for ready in call.services.judge.rules}
-
-
 def _findings(assessment: Assessment | None) -> tuple[Any, ...]:
     return assessment.findings if assessment else ()
 
@@ -134,26 +129,19 @@ def show_timeline(call: Call) -> Response:
     asked = [kind for kind in KINDS if kind in call.request.query_params.getlist("kind")]
     with call.services.store.read() as connection:
         row = require_device(connection, call.path["device_id"])
-        past = timeline.happened(
-            connection,
-            row.device_id,
-            kinds=asked,
-            before=position_of(call, timeline.Position),
-            limit=PAGE,
-            titles=_titles(call),
-        )
+        entries, following = past_of(call, connection, row, asked, PAGE)
         scores = assessments.scores(connection, row.device_id)
     now = call.services.now()
     return page(
         call.request,
         "timeline.html",
         row=row,
-        entries=past.entries,
+        entries=entries,
         kinds=KINDS,
         asked=asked,
         first_page=not call.query("cursor"),
         spark=sparkline(scores, to_ms(now - SCORED), to_ms(now)),
-        following=cursor(past.following) if past.following else None,
+        following=following,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Final, get_args
 
@@ -13,7 +14,7 @@ from collector.instants import to_ms
 from collector.judgement.view import Band
 from collector.store import audit, claims, devices, merging, timeline
 from collector.store.devices import DeviceKeyRow, DeviceRow
-from collector.store.timeline import KINDS
+from collector.store.timeline import KINDS, Kind
 
 from .answers import Ordinal, Page, Ranked, answer, cursor, no_content, page, position_of
 from .contract import PAGED, Choices, Moment, Number, Query
@@ -94,28 +95,38 @@ def devices_by_serial(call: Call) -> Response:
 def device_timeline(call: Call) -> Response:
     """GET /api/v1/devices/{device_id}/timeline: what happened to a laptop, the newest first. Alerts are told to those
     who may read them."""
-    titles = {ready.rule.id: ready.rule.title for ready in call.services.judge.rules}
     kinds = set(call.asked["kind"] or KINDS)
     if not call.who.may("alerts:read"):
         if "alert" in call.asked["kind"]:
             raise ApiError("forbidden", 403, "kind: alerts need the scope alerts:read")
         kinds.discard("alert")
-    before = position_of(call, tuple[Ordinal, Ordinal, str])
     with call.services.store.read() as connection:
         row = require_device(connection, call.path["device_id"])
-        try:
-            found = timeline.happened(
-                connection,
-                row.device_id,
-                kinds=kinds,
-                before=before,
-                limit=call.asked["limit"],
-                titles=titles,
-            )
-        except ValueError as error:
-            raise ApiError("bad-request", 400, "cursor: expected what an answer of this list gave") from error
-    following = None if found.following is None else cursor(found.following)
-    return answer(call, Page(items=tuple(found.entries), next_cursor=following))
+        found, following = past_of(call, connection, row, kinds, call.asked["limit"])
+    return answer(call, Page(items=tuple(found), next_cursor=following))
+
+
+def past_of(
+    call: Call, connection: Connection, row: DeviceRow, kinds: Collection[Kind], limit: int
+) -> tuple[list[timeline.Happening], str | None]:
+    """A page of a device's timeline, and the cursor of the next one.
+
+    Raises:
+        ApiError: the request's cursor is not one of a timeline.
+    """
+    before = position_of(call, tuple[Ordinal, Ordinal, str])
+    try:
+        past = timeline.happened(
+            connection, row.device_id, kinds=kinds, before=before, limit=limit, titles=rule_titles(call)
+        )
+    except ValueError as error:
+        raise ApiError("bad-request", 400, "cursor: expected what an answer of this list gave") from error
+    return past.entries, None if past.following is None else cursor(past.following)
+
+
+def rule_titles(call: Call) -> dict[str, str]:
+    """What rules are called, by id."""
+    return {ready.rule.id: ready.rule.title for ready in call.services.judge.rules}
 
 
 def retire_device(call: Call) -> Response:

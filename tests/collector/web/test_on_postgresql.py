@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from collector.store.database import migrate, open_engine
 from tests.collector.web import contracted
+from tests.collector.web.conftest import browse
 from tests.collector.web.test_follow import (
     risk,
     test_a_change_between_two_pages_of_an_export_is_not_missed,
@@ -32,6 +33,7 @@ from tests.collector.web.test_rest import (
     test_the_risk_of_a_device_tells_the_whole_judgement,
 )
 from tests.collector.web.test_timeline import (
+    test_a_cursor_that_no_answer_gave_is_refused,
     test_a_timeline_is_told_page_by_page,
     test_devices_can_be_asked_for_by_person_and_last_contact,
 )

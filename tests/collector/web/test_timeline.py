@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
+import msgspec
 import pytest
 
+from collector.store.happenings import SOURCES
 from collector.store.timeline import KINDS
 from tests.collector.web.test_rest import ANY, api, every_page, problem
 from tests.collector.worlds import World
@@ -48,6 +51,26 @@ def test_what_a_laptop_says_of_itself_stays_in_bounds(world: World, api: Any) ->
     laptop = world.hostile_laptop()
     told = every_page(api, f"/devices/{laptop.device_id}/timeline", 50)
     assert max(len(each["words"]) for each in told) < 700
+
+
+def test_a_cursor_that_no_answer_gave_is_refused(world: World, api: Any, browse: Any) -> None:
+    device_id, last = world.farm_laptop().device_id, len(SOURCES) - 1
+    browser = browse("viewer")
+
+    def made(position: Any) -> str:
+        return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode()
+
+    keys = ("", "zz", "9" * 30, "9" * 5000, "-1", "\0", "\ud7ff")
+    for position in ([2**53, rank, key] for rank in range(last + 1) for key in keys):
+        for answer in (
+            api("GET", f"/devices/{device_id}/timeline?cursor={made(position)}"),
+            browser.get(f"/devices/{device_id}/timeline?cursor={made(position)}"),
+        ):
+            assert answer.status_code in (200, 400), (position, answer.text)
+    for path, position in (("/devices", [5, "\0"]), ("/roster", "\0"), ("/roster/unlisted", "\0"), ("/users", "\0")):
+        assert problem(api("GET", f"{path}?cursor={made(position)}"), 400, "bad-request").startswith("cursor:")
+    assert browser.get(f"/devices?sort=name&cursor={made([chr(0), 'a'])}").status_code == 400
+    assert browser.get(f"/devices/{device_id}/timeline?cursor={made([2**70, 0, ''])}").status_code == 400
 
 
 def test_alerts_are_told_to_those_alone_who_may_read_them(world: World) -> None:
