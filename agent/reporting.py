@@ -37,9 +37,15 @@ def report_now(
         if occasion != "stopping":
             notes = memory.state.notes
             given = Given(host=host, catalogue=orders.catalogue, settings=orders.settings, notes=notes)
-            measurements = _remember(
-                memory, run_round(probes, given, memory.state, off, starting=occasion == "started")
+            done = run_round(
+                probes,
+                given,
+                memory.state,
+                off,
+                starting=occasion == "started",
+                keep=lambda kind, ran: memory.update(runs=memory.state.runs | {kind: ran}),
             )
+            measurements = _remember(memory, done)
 
         def packed(position: Position) -> bytes:
             return pack(_report(host, device_id, orders, memory, spool, position, occasion, measurements))

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -69,13 +69,23 @@ class _Outcome:
 
 
 def run_round(
-    probes: Collection[Probe], given: Given, state: State, off: Collection[str], *, starting: bool = False
+    probes: Collection[Probe],
+    given: Given,
+    state: State,
+    off: Collection[str],
+    *,
+    starting: bool = False,
+    keep: Callable[[str, Moment], None] = lambda _kind, _ran: None,
 ) -> Round:
     """Run every probe that is due, and every stable one whose last outcome the collector does not hold.
 
     Args:
         off: kinds that settings or the administrator switched off.
         starting: the agent was just started and should be heard soon.
+        keep: keeps when a probe ran that asks others, before it does: else a full disk would ask them in every cycle.
+
+    Raises:
+        OSError: it could not be kept.
     """
     host = given.host
     runs: list[Run] = []
@@ -91,6 +101,8 @@ def run_round(
             run = _not_run(given, kind, "over_budget", f"rests for {rest.left_s(host):.0f} s more")
         elif _is_due(probe, given, state) and not (starting and probe.patient):
             ran[kind] = Moment.of(host)
+            if probe.patient:
+                keep(kind, ran[kind])
             run = run_probe(probe, given, min(probe.deadline_s, stop_at - time.monotonic()))
             if run.over_budget:
                 rests[kind] = _longer(rest, given)

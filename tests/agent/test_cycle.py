@@ -13,13 +13,15 @@ from agent import identity
 from agent.config import CollectorConfig, Config, SpoolConfig
 from agent.cycle import CATCH_UP_S, UNENROLLED_S, Tools, run_cycle
 from agent.disk import Folder
+from agent.probe import Given, Probe
 from agent.spool import Spool, unpack
 from agent.state import Memory, State
 from agent.uplink import Reply, connect
 from agent.wire.report import Report
+from agent.wire.signals import Clock, Signal
 from tests.agent.fake_collector import FakeCollector
 from tests.agent.fake_disk import FakeDisk, Machine
-from tests.agent.support import CLOCK, POWER, SESSIONS, Laptop, ModelCollector, enrolled, orders, problem, tools
+from tests.agent.support import CLOCK, POWER, SESSIONS, Laptop, ModelCollector, clock, enrolled, orders, problem, tools
 
 
 class Desk:
@@ -113,6 +115,24 @@ def test_a_full_spool_gives_up_the_oldest_and_counts_them(desk: Desk) -> None:
     desk.cycle(70)
     assert [report.sequence for report in desk.collector.received] == [5, 6]
     assert desk.collector.received[-1].spool.dropped == 4
+
+
+def test_a_full_disk_does_not_make_a_laptop_ask_others_in_every_cycle(desk: Desk) -> None:
+    asked = []
+
+    def ask(given: Given) -> Signal:
+        asked.append(given.host.now())
+        return clock(given)
+
+    probes = (Probe(signal=Clock, collect=ask, every_s=1200, patient=True),)
+    desk.cycle(probes=probes)
+    desk.disk.machine.full = True
+    for _ in range(12):
+        desk.cycle(probes=probes)
+    assert len(asked) == 1
+    desk.disk.machine.full = False
+    desk.cycle(probes=probes)
+    assert len(asked) == 2
 
 
 def test_a_full_disk_costs_the_cycle_at_hand_and_nothing_that_waits(desk: Desk) -> None:
