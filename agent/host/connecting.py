@@ -56,8 +56,9 @@ def _begin(address: str, port: int) -> tuple[socket.socket, float] | None:
     """A connection that is on its way, and when it began; None where none leads there."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
+        socket.inet_pton(family, address)  # connect would ask name servers for anything else, for as long as it takes
         opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    except OSError:
+    except (OSError, ValueError):
         return None
     started = time.monotonic()
     try:

@@ -31,6 +31,11 @@ def test_an_open_port_answers_and_sees_a_connection_in_which_nothing_is_sent(doo
         assert accepted.recv(1) == b""
 
 
+@pytest.mark.parametrize("name", ["127.1", "localhost", "2130706433", "", "a:b"])
+def test_only_addresses_are_connected_to_so_no_name_server_can_hold_a_worker(door: socket.socket, name: str) -> None:
+    assert connect_times([(name, door.getsockname()[1])]) == (None,)
+
+
 def test_ipv6_answers_as_well() -> None:
     try:
         server = socket.create_server(("::1", 0), family=socket.AF_INET6)
