@@ -47,8 +47,9 @@ class Day:
     rtts: Rtts
     """Smallest round trip by landmark, however few connections it comes from: one is enough to prove nearness."""
     steady: Rtts
-    """Those with enough connections, spread over the day, to say that something takes long; none on a day on which
-    everything came through networks of the company, whose detours are its own."""
+    """Those with enough connections, spread over the day, to say that something takes long. None on a day of approved
+    travel, on which a tunnel that leads home hides nothing, nor on one on which everything came through networks of the
+    company, whose detours are its own."""
     samples: dict[str, int]
     """Connections by landmark."""
     usual_ms: int
@@ -120,11 +121,10 @@ def _day(given: Given, day: LandmarkDay, areas: dict[HomePlace, Area]) -> Day | 
     rtts = _believed(given, timed)
     if rtts is None:
         return None
-    steady = {name: ms for name, ms in rtts.items() if is_enough(timed[name])}
-    if _through_company(given, day.day):
-        steady = {}
     usual_ms = OTHER_ACCESS_MS if _by_mobile_network(given, day.day) else ACCESS_MS.get(day.access, OTHER_ACCESS_MS)
     claims = claims_on(given, day.day)
+    excused = any(claim.travelling for claim in claims) or _through_company(given, day.day)
+    steady = {} if excused else {name: ms for name, ms in rtts.items() if is_enough(timed[name])}
     homes = {claim.home for claim in claims}
     home = homes.pop() if len(homes) == 1 else None
     countries = frozenset(code for claim in claims for code in claim.countries)

@@ -316,3 +316,26 @@ def test_somebody_who_works_in_a_virtual_machine_has_its_pointer_and_monitor() -
     shown = signals.Displays(displays=(monitor("RHT", "1234", "QEMU Monitor"),))
     made = judged(view(virtual, signals.UsbDevices(devices=(tablet,)), shown), policy=Policy(home_countries=("DE",)))
     assert found(made) == set()
+
+
+# Tunnels home
+
+
+def test_an_approved_traveller_whose_router_tunnels_home_is_where_the_approval_says() -> None:
+    """From Seoul everything goes through a rented server in Berlin."""
+    device = view(
+        clock("Asia/Seoul", 540),
+        roster=person("DE", HOME, Trip(countries=("KR",), from_at=NOW - 9 * DAY, until_at=NOW + 9 * DAY)),
+        egresses=(line("DE", network_class="hosting", point=BERLIN),),
+        landmark_days=week(BERLIN, added_ms=260.0),
+    )
+    made = judged(device)
+    assert not alerts(made)
+    assert {"path-delay-long", "path-delay-unexplained"} <= unknown(made)
+    at_home = msgspec.structs.replace(device, roster=person("DE", HOME))
+    assert {"path-delay-long", "tunnel-exit-near-home"} <= found(judged(at_home))
+
+
+def test_what_all_went_through_a_vpn_may_have_been_answered_on_the_way() -> None:
+    tunnelled = view(roster=person(), landmark_days=week(BERLIN, through="tunnel"))
+    assert "path-intercepted" in unknown(judged(tunnelled))

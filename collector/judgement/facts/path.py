@@ -37,7 +37,7 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     unmeasurable: str | None = None
     """Why none of them bounds where the machine is; empty when one does."""
     intercepted_days: int | None = None
-    """Days on which something on the way answered for the landmarks."""
+    """Days on which something on the way answered for the landmarks; unknown where a VPN on the laptop carried all."""
     nearest: str | None = None
     """The landmark that answered soonest."""
     nearest_ms: float | None = None
@@ -102,7 +102,9 @@ def derive(given: Given) -> Path:
     seen = week(given)
     if seen is None:
         return Path()
-    found: dict[str, object] = {"days": seen.counted, "intercepted_days": seen.intercepted}
+    found: dict[str, object] = {"days": seen.counted}
+    if seen.tunnelled < seen.counted:
+        found["intercepted_days"] = seen.intercepted
     found["unmeasurable"] = "" if seen.days else _why_not(seen)
     if seen.days:
         newest = seen.days[-1]
