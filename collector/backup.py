@@ -94,6 +94,8 @@ def backup(url: str, target: Path) -> None:
         raise BackupError(f"{source}: no database there; start the collector once, or name it in the configuration")
     if target.exists():
         raise BackupError(f"{target}: exists already; write to another name")
+    if not target.parent.is_dir():
+        raise BackupError(f"{target}: there is no folder {target.parent}; make it, or write to another")
     try:
         _copy(source, target)
         _check(target)

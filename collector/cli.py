@@ -109,6 +109,9 @@ def _migrate(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     path = options.config or configs.DEFAULT
+    if options.config is None and not path.exists():
+        print(f"there is no {path}; name a file: farhand-collector --config FILE check", file=sys.stderr)
+        return 2
     mistakes = knowledge.check(path)
     for mistake in mistakes:
         print(mistake)

@@ -189,7 +189,8 @@ def open_document(path: Path) -> Document:
         return Document(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         document = Document("", str(path))
-        document.add("", f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        reason = getattr(error, "strerror", None) or error
+        document.mistakes.append(Mistake(file=str(path), line=0, place="", text=f"cannot be read: {reason}"))
         return document
 
 

@@ -106,7 +106,9 @@ def run(folder: Path, port: int, *, landmarks: bool) -> None:
             print(f"Collector: {site.url}   (data, logs and configuration: {site.folder})")
             print(f"Sign in, once, within 24 hours: {link}")
             print(
-                f"{len(told.laptops)} invented laptops and this machine report every minute. Ctrl-C stops.", flush=True
+                f"{len(told.laptops)} laptops are invented. Those that somebody would use at this hour, and this machine, "
+                "report every minute; the others sleep. Ctrl-C stops.",
+                flush=True,
             )
             due = time.monotonic() + REPORT_S
             while process.poll() is None and agent.poll() is None:

@@ -181,14 +181,16 @@ def require_free(port: int) -> None:
     """Refuse a port on which somebody answers already: it would be taken for the collector.
 
     Raises:
-        QuickstartError: the port is in use.
+        QuickstartError: the port is in use, or no port at all.
     """
+    if not 0 < port < 65536:
+        raise QuickstartError(f"there is no port {port}; choose one from 1 to 65535, such as PORT={PORT}")
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:
         raise QuickstartError(
-            f"port {port} of {HOST} cannot be used ({error.strerror}): is it running already? Stop what listens there, "
-            f"or choose another port: make run PORT={port + 1}"
+            f"port {port} of {HOST} cannot be used ({os.strerror(error.errno or 0)}): is it running already? Stop what "
+            f"listens there, or choose another port, such as PORT={port + 1 if port < 65535 else PORT}"
         ) from error
 
 

@@ -27,11 +27,14 @@ class Mistake(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
     file: str
     line: int
+    """From 1; 0 where the file as a whole cannot be read."""
     place: str
     """Dotted, such as retention.days; empty for the file as a whole."""
     text: str
 
     def __str__(self) -> str:
+        if not self.line:
+            return f"{self.file}: {self.text}"
         where = f"{self.place} (line {self.line})" if self.place else f"line {self.line}"
         return f"{self.file}: {where}: {self.text}"
 

@@ -102,8 +102,13 @@ def test_a_port_that_is_taken_is_said_at_once_and_nothing_is_promised(tmp_path: 
         with running(tmp_path, port) as (process, said):
             assert process.wait(30) == 1
     assert f"port {port} of 127.0.0.1 cannot be used" in said
-    assert f"make run PORT={port + 1}" in said
+    assert f"such as PORT={port + 1}" in said
     assert "enrolled" not in said
+
+
+def test_a_number_that_is_no_port_is_told_as_one() -> None:
+    with pytest.raises(quickstart.QuickstartError, match="there is no port 80000; choose one from 1 to 65535"):
+        quickstart.require_free(80000)
 
 
 def test_a_second_one_at_once_in_the_same_folder_says_why_it_cannot(tmp_path: Path) -> None:

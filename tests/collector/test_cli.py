@@ -95,6 +95,22 @@ def test_plain_http_that_others_reach_is_a_mistake(config: Path, capsys: pytest.
     assert run(["--config", str(config), "serve"]) == 2
 
 
+def test_check_without_a_configuration_says_how_to_name_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("collector.config.DEFAULT", tmp_path / "collector.yaml")
+    assert run(["check"]) == 2
+    said = capsys.readouterr().err
+    assert said == f"there is no {tmp_path}/collector.yaml; name a file: farhand-collector --config FILE check\n"
+
+
+def test_a_backup_into_a_folder_that_is_not_there_names_the_folder(
+    ready: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = failing(ready, "backup", str(tmp_path / "away" / "one"), capsys=capsys)
+    assert f"there is no folder {tmp_path / 'away'}; make it" in said
+
+
 def test_check_counts_in_words(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.write_text(config.read_text() + "lissten: {}\n")
     assert run(["--config", str(config), "check"]) == 2
