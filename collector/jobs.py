@@ -14,7 +14,7 @@ from . import importing
 from .geo.status import status
 from .instants import to_ms
 from .judgement import learning
-from .store import assessments, devices, learnt, retention, schema, travel
+from .store import assessments, devices, learnt, retention, roster, schema, travel
 from .store.writer import StoreUnavailableError
 from .web.services import Services
 
@@ -111,11 +111,19 @@ async def learn_places(services: Services) -> None:
         await asyncio.sleep(0)
 
 
+def _out_of_use(services: Services, before_ms: int) -> list[str]:
+    with services.store.read() as connection:
+        return retention.out_of_use(connection, before_ms)
+
+
 async def retain(services: Services) -> None:
     """Delete what is older than the retention says, a slice at a time: reports are taken in between."""
     before_ms = to_ms(services.now()) - services.config.retention.days * DAY_MS
     removed = await services.store.write_async(lambda connection: travel.forget(connection, before_ms))
+    await services.store.write_async(lambda connection: roster.expire(connection, before_ms))
     while gone := await services.store.write_async(lambda connection: retention.forget(connection, before_ms)):
         removed += gone
+    while doomed := await asyncio.to_thread(_out_of_use, services, before_ms):
+        removed += await services.store.write_async(partial(retention.forget_newest, device_ids=doomed))
     if removed:
         log.info("retention: %d rows older than %d days were deleted", removed, services.config.retention.days)

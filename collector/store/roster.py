@@ -271,6 +271,14 @@ def forget(connection: Connection, now_ms: int, at_once: int = AT_ONCE) -> int:
     return max(gone, 1)
 
 
+def expire(connection: Connection, before_ms: int) -> int:
+    """Give up past versions that another one took the place of before a moment. Returns how many."""
+    table, log = schema.roster_versions, schema.roster_activations
+    later = (log.c.version != table.c.version) & (log.c.at_ms >= table.c.active_ms) & (log.c.at_ms < before_ms)
+    past = update(table).where(table.c.state == "past", select(log.c.position).where(later).exists())
+    return connection.execute(past.values(state="dropped")).rowcount
+
+
 def leftover(connection: Connection, now_ms: int) -> bool:
     """True while there is something for `forget`."""
     table = schema.roster_versions

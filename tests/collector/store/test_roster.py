@@ -226,6 +226,18 @@ def test_the_last_versions_are_kept_and_older_ones_deleted(door: Door) -> None:
     assert door.entries() == KEPT + 1
 
 
+def test_a_version_is_kept_no_longer_than_the_retention_says_once_another_took_its_place(door: Door) -> None:
+    started = door.now_ms
+    for number in range(3):
+        door.now_ms = started + number * MINUTE_MS
+        door.use(lines(PF1=f"ana{number} US"))
+    assert door.write(lambda connection: roster.expire(connection, started)) == 0
+    assert door.write(lambda connection: roster.expire(connection, started + MINUTE_MS + 1)) == 1
+    importing.settle(door, door.now_ms)
+    assert [state for _, state in sorted(door.states().items())] == ["gone", "past", "active"]
+    assert door.write(lambda connection: roster.expire(connection, 10**15)) == 1, "the one that holds stays"
+
+
 def test_a_check_says_what_a_file_would_change(door: Door) -> None:
     door.use(lines(PF1="ana US", PF2="bob US", PF3="eva US"))
     found = importing.difference(door, lines(PF1="ana US", PF2="bob GB", PF4="dan US", PF5="kim US"))
