@@ -10,6 +10,7 @@ from collections import defaultdict
 import pytest
 
 from collector import landmarks as shipped
+from collector.judgement.days import ALIKE_MS
 from collector.judgement.facts.path import LONG_MS
 from collector.judgement.geometry import Point
 from collector.judgement.physics import Disc, Landmarks, Site, area, country, excess, light_gap
@@ -23,6 +24,7 @@ from tests.accuracy.latency import (
     falsely_accused,
     folder,
     last_miles,
+    late,
     rows,
     world,
 )
@@ -153,3 +155,23 @@ def test_no_home_line_but_the_two_tunnels_reaches_what_the_decisive_rule_asks_fo
     for names in (TEN, TWENTY):
         _, too_late = falsely_accused(world().named(names), tuple(miles[:-2]), LONG_MS, SEED, claims=2)
         assert too_late.so == 0, too_late
+
+
+def test_no_home_line_is_a_long_tunnel_wherever_in_the_country_it_is() -> None:
+    """The argument of `path-delay-long`, the two lines behind tunnels included."""
+    places = twenty_with_countries()
+    united_states = country(places, "US")
+    assert united_states is not None
+    slowest = sorted(last_miles(*HOME))[-12:]
+    for device in world().united_states():
+        direct = world().rtts_of(device, places)
+        for mile in slowest:
+            assert not late(united_states, {name: ms + mile for name, ms in direct.items()}, LONG_MS)
+
+
+def test_no_home_hears_the_whole_world_in_the_same_time() -> None:
+    """What the recognition of a gateway that answers for all landmarks rests on."""
+    heard = [rtts.values() for _, _, rtts in homes().values() if len(rtts) >= 5]
+    closest = min(max(each) - min(each) for each in heard)
+    print(f"quickest and slowest endpoint of {len(heard)} homes are at least {closest:.0f} ms apart")
+    assert closest > 5 * ALIKE_MS
