@@ -14,6 +14,7 @@ MARKS: Final = (
     schema.enrolment_tokens.c.revoked_ms,
     schema.credentials.c.revoked_ms,
     schema.users.c.disabled_ms,
+    schema.travel.c.removed_ms,
 )
 
 

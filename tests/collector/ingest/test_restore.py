@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from agent.wire.report import WANT_ALL
 from collector.app import database_url
 from collector.backup import BackupError, backup, restore
 from collector.instants import to_ms
-from collector.store import devices, merging, schema, users
+from collector.judgement.view import Trip
+from collector.store import devices, merging, schema, travel, users
 from collector.store.database import migrate, open_engine
 from tests.collector.ingest.conftest import Collector
 from tests.collector.ingest.test_attacks import problem
@@ -134,7 +136,10 @@ def company(collector: Collector) -> dict[str, Any]:
     def work(connection: Any) -> dict[str, Any]:
         ana = users.create_user(connection, "ana", "analyst", None, 0)
         credential_id, token = users.issue(connection, "api", user_id=None, now_ms=0, expires_ms=2**50)
-        return {"ana": ana.user_id, "credential": credential_id, "token": token}
+        trip = Trip(countries=("GB",), from_at=collector.time, until_at=collector.time + timedelta(days=9))
+        said = {"owner": "eva", "reason": "fair", "actor": "eva", "now_ms": 0}
+        approved = travel.add(connection, "ana", trip, (date(2026, 12, 1), date(2026, 12, 9)), **said).travel_id
+        return {"ana": ana.user_id, "credential": credential_id, "token": token, "travel": approved}
 
     return {"laptop": collector.enrol(), "once": collector.token(quota=1)} | collector.store.write(work)
 
@@ -154,6 +159,7 @@ def test_what_was_taken_back_since_the_backup_stays_so(collector: Collector, tmp
             devices.retire(connection, device_id, 5)
         users.disable_user(connection, known["ana"], 5)
         users.revoke(connection, known["credential"], 5)
+        travel.remove(connection, known["travel"], 5)
         merging.merge(connection, merged.device_id, kept.device_id, "ana", 5)
 
     collector.store.write(take_back, moves_streams=True)
@@ -168,6 +174,7 @@ def test_what_was_taken_back_since_the_backup_stays_so(collector: Collector, tmp
     with collector.store.read() as connection:
         assert users.find_credential(connection, "api", known["token"], 1) is None
         assert [user.disabled for user in users.list_users(connection)] == [True]
+        assert travel.listing(connection, 1) == []
     assert collector.send_first(kept).status == "stored"
     assert {row.device_id for row in collector.rows(schema.devices)} == {
         laptop.device_id,
