@@ -17,6 +17,8 @@ Method = Literal["GET", "POST", "PATCH", "DELETE"]
 JSON: Final = "application/json"
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 50
+LONGEST: Final = 2000
+"""Characters of one text: SQLite searches for no pattern above 50,000 bytes."""
 SHOWN: Final = 40
 """Characters of a wrong value that an error quotes."""
 
@@ -32,7 +34,7 @@ class Query:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of its value."""
-        return {"type": "string"}
+        return {"type": "string", "maxLength": LONGEST}
 
     def read(self, text: str) -> Any:
         """The value that a text stands for.
@@ -40,6 +42,8 @@ class Query:
         Raises:
             ValueError: it stands for none; the message says what was expected.
         """
+        if len(text) > LONGEST:
+            raise ValueError(f"expected at most {LONGEST:,} characters, got {len(text):,}")
         return text
 
 

@@ -104,6 +104,7 @@ def test_devices_can_be_asked_for_by_person_and_last_contact(world: World, api: 
 def test_a_parameter_that_is_not_there_is_refused_with_what_was_meant(api: Any) -> None:
     assert "did you mean min_risk?" in problem(api("GET", "/devices?min_rsik=40"), 400, "bad-request")
     assert "takes none" in problem(api("GET", "/roster/coverage?limit=1"), 400, "bad-request")
+    assert "at most 2,000" in problem(api("GET", f"/devices?q={'x' * 60_000}"), 400, "bad-request")
     assert "given 2 times" in problem(api("GET", "/devices?limit=1&limit=2"), 400, "bad-request")
 
 
