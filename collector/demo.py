@@ -106,8 +106,8 @@ def run(folder: Path, port: int, *, landmarks: bool) -> None:
             print(f"Collector: {site.url}   (data, logs and configuration: {site.folder})")
             print(f"Sign in, once, within 24 hours: {link}")
             print(
-                f"{len(told.laptops)} laptops are invented. Those that somebody would use at this hour, and this machine, "
-                "report every minute; the others sleep. Ctrl-C stops.",
+                f"{len(told.laptops)} laptops are invented. Those that somebody would use at this hour report every "
+                "minute, as this machine does; the others sleep. Ctrl-C stops.",
                 flush=True,
             )
             due = time.monotonic() + REPORT_S

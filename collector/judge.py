@@ -21,6 +21,7 @@ from .instants import from_ms, to_ms
 from .judgement.alerting import Nothing, Open, decide
 from .judgement.assess import Context, assess, context_digest
 from .judgement.engine import ReadyRule
+from .judgement.physics import Landmarks
 from .judgement.policy import Policy
 from .metrics import Metrics
 from .store import alerts, assessments
@@ -65,6 +66,11 @@ class Judge:
     def policy(self) -> Policy:
         """The policy that judgements are made with."""
         return self._base.policy
+
+    @property
+    def landmarks(self) -> Landmarks:
+        """Where the landmarks stand that judgements know."""
+        return self._base.landmarks
 
     def decided(self) -> None:
         """Somebody closed an alert: what rules are worth has to be counted again."""

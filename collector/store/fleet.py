@@ -233,15 +233,15 @@ _coverage = msgspec.json.Decoder(_Judged)
 
 
 class Missing(msgspec.Struct, frozen=True, kw_only=True):
-    """Which facts rules lack most often."""
+    """Which rules most often have no verdict, because something that they need was not measured."""
 
     sampled: int
-    reasons: tuple[tuple[str, int], ...]
-    """In how many of the sampled devices a fact was missing, the most frequent first."""
+    rules: tuple[tuple[str, int], ...]
+    """Ids, and on how many of the sampled devices each had no verdict, the most frequent first."""
 
 
 def missing(connection: Connection, most: int = 6) -> Missing:
-    """What rules lack, in a sample of the devices in use."""
+    """Rules without a verdict, in a sample of the devices in use."""
     devices, assessments = schema.devices, schema.assessments
     sample = (
         select(assessments.c.body)
@@ -253,9 +253,9 @@ def missing(connection: Connection, most: int = 6) -> Missing:
     counts: dict[str, int] = {}
     bodies: Sequence[bytes] = connection.execute(sample).scalars().all()
     for body in bodies:
-        for why in {why for rule in _coverage.decode(body).coverage.unknown for why in rule.why}:
-            counts[why] = counts.get(why, 0) + 1
-    return Missing(sampled=len(bodies), reasons=_ranked(counts)[:most])
+        for rule in _coverage.decode(body).coverage.unknown:
+            counts[rule.rule_id] = counts.get(rule.rule_id, 0) + 1
+    return Missing(sampled=len(bodies), rules=_ranked(counts)[:most])
 
 
 def failing(connection: Connection, most: int = 8) -> list[tuple[str, Failure, int]]:

@@ -45,6 +45,8 @@ KINDS: Final[dict[Kind, str]] = {
     "device": "Life",
 }
 assert set(KINDS) == set(get_args(Kind))
+TOLD_AT_ONCE: Final = frozenset(KINDS) - {"silence"}
+"""On the device page: every night is a silence, and ten of them would hide what happened."""
 DONE: Final = {"retired": "The laptop is retired; its reports are refused from now on."}
 
 
@@ -56,7 +58,7 @@ def show_device(call: Call) -> Response:
         assessment = assessments.load(connection, row.device_id)
         view = load_views(connection, [row.device_id], to_ms(now), {"default": 300.0}).get(row.device_id)
         titles = rule_titles(call)
-        past = timeline.happened(connection, row.device_id, limit=RECENT, titles=titles)
+        past = timeline.happened(connection, row.device_id, kinds=TOLD_AT_ONCE, limit=RECENT, titles=titles)
         scores = assessments.scores(connection, row.device_id)
         values: dict[str, Any] = {
             "raw": devices.raw_signals(connection, row.device_id),
@@ -80,6 +82,7 @@ def show_device(call: Call) -> Response:
         networks=NETWORKS,
         attributions=attributions(),
         landmarks=list(_landmarks(view)),
+        sites=call.services.judge.landmarks.sites,
         km_per_ms=KM_PER_MS,
         rule_gaps=rule_gaps(assessment, titles) if assessment else [],
         probe_gaps=probe_gaps(each.newest for each in raw) if row.last_seen else [],

@@ -25,6 +25,7 @@ from .map import country_name
 from .pages import page
 from .presenters import FAILURES, measured
 from .services import Services
+from .soc import rule_titles
 from .texts import cell
 
 PAGE: Final = 50
@@ -82,6 +83,7 @@ def show_overview(call: Call) -> Response:
         "overview.html",
         figures=figures,
         newest=newest,
+        titles=rule_titles(call),
         bands=BAND_WORDS,
         coverage=bars(tenths),
         versions=bars(dict(figures.versions[:6])),

@@ -18,7 +18,7 @@ from .auth import NOBODY
 from .errors import ApiError
 from .gate import Call, Entry
 from .services import services
-from .texts import ago, laptop_lines, laptop_text, utc, visible
+from .texts import ago, brief, laptop_lines, laptop_text, utc, visible
 
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = {
@@ -60,6 +60,7 @@ environment: Final = Environment(
 )
 environment.filters |= {
     "laptop_text": laptop_text,
+    "brief": brief,
     "laptop_lines": laptop_lines,
     "visible": visible,
     "when": _when,

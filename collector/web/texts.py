@@ -46,6 +46,14 @@ def laptop_text(text: str, limit: int = SHOWN) -> Markup:
     return Markup("<bdi>{}</bdi>{}").format(Markup("").join(parts), rest)
 
 
+def brief(text: str, limit: int) -> Markup:
+    """A sentence in a list, cut after a whole word; the page that it leads to has all of it."""
+    if len(text) <= limit:
+        return laptop_text(text, limit)
+    start, space, _ = text[:limit].rpartition(" ")
+    return laptop_text(start if space else text[:limit], limit) + "…"
+
+
 def laptop_lines(text: str, limit: int = 4000) -> Markup:
     """The same for a text of several lines, to be shown where line breaks count."""
     shown, rest = _clip(text, limit)

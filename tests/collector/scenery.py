@@ -25,7 +25,13 @@ SAID = {
     "claim": "Expected within 80 km of Richmond, Virginia, US, by the roster.",
     "machine": "Its reports come from 192.0.2.44, an address of homes and offices in Virginia, US.",
 }
-TIMES = (("us-east-1", 3.1), ("us-east-2", 12.4), ("us-west-2", 68.0), ("eu-west-1", 74.9), ("ap-northeast-2", 181.2))
+TIMES = (
+    ("aws-us-east-1", 3.1),
+    ("us-east-2", 12.4),
+    ("us-west-2", 68.0),
+    ("eu-west-1", 74.9),
+    ("ap-northeast-2", 181.2),
+)
 
 
 def furnish(world: World, laptops: int = 260) -> None:

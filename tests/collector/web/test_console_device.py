@@ -6,8 +6,10 @@ import re
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from collector.judgement.physics import KM_PER_MS
+from collector.store import schema
 from tests.collector.scenery import HOSTILE_LAPTOPS_TEXT, furnish
 from tests.collector.web.test_pages import words
 from tests.collector.worlds import World, build_fleet
@@ -39,7 +41,7 @@ def test_addresses_hardware_and_landmarks_are_shown_with_their_times(furnished: 
         "geo-whois-asn : US , dbip : NL Example Hosting AS64501 data centre",
         "USB device PiKVM Composite KVM Device 1d6b:0104, serial CAFEBABE 1-2 9 days ago attached",
         "Monitor DELL U2720Q",
-        f"us-east-1 3.1 ms 3.6 ms {3.1 * KM_PER_MS:.0f} km 96 0",
+        f"Ashburn, Virginia aws-us-east-1 3.1 ms 3.6 ms {3.1 * KM_PER_MS:.0f} km 96 0",
         "IP Geolocation by DB-IP",
         "Score, last 30 days: 0 to 97, now 97",
     ):
@@ -71,6 +73,15 @@ def test_the_timeline_goes_back_page_by_page_and_by_kind(
     attached = browser.get(f"{start}?kind=attachment").text
     kinds = set(re.findall(r'<div class="kind">([^<]+)</div>', attached))
     assert kinds == {"Hardware"} and 'value="attachment" checked' in attached
+
+
+def test_nights_do_not_hide_what_happened_on_the_page_of_a_laptop(world: World, browse: Any) -> None:
+    laptop = world.farm_laptop()
+    night = {"device_id": laptop.device_id, "from_ms": world.now_ms - 60_000_000, "to_ms": world.now_ms, "awake_s": 0.0}
+    world.write(lambda connection: connection.execute(insert(schema.silences), night))
+    start, browser = f"/devices/{laptop.device_id}", browse("viewer")
+    assert "of silence" not in words(browser.get(start))
+    assert "Heard again after 16.7 h of silence" in words(browser.get(f"{start}/timeline"))
 
 
 def test_nothing_of_a_kind_is_said_so(world: World, browse: Any) -> None:

@@ -20,7 +20,7 @@ from collector.store.fleet import HEARD, SORTS, Sort, Wanted
 from collector.web.texts import cell
 from tests.collector.large import HOUR_MS, NOW_MS, fill
 from tests.collector.web.test_pages import words
-from tests.collector.worlds import FORMULA, World
+from tests.collector.worlds import FORMULA, World, known
 
 COUNT = 400
 WANTED = [
@@ -115,11 +115,11 @@ def test_figures_are_what_the_lists_say(connection: Connection) -> None:
     assert fleet.failing(connection) == [("remote_sessions", "denied", COUNT // 20)]
 
 
-def test_what_rules_lack_is_learnt_from_a_sample(connection: Connection) -> None:
+def test_which_rules_have_no_verdict_is_learnt_from_a_sample(connection: Connection) -> None:
     missing = fleet.missing(connection, most=2)
     assert missing.sampled == fleet.SAMPLE
-    assert len(missing.reasons) == 2
-    assert missing.reasons[0][1] >= missing.reasons[1][1] > 0
+    assert len(missing.rules) == 2
+    assert missing.rules[0][1] >= missing.rules[1][1] > 0
 
 
 def test_a_laptop_that_is_out_of_use_is_in_no_list_and_no_figure(engine: Engine) -> None:
@@ -139,6 +139,9 @@ def test_the_overview_counts_laptops_and_leads_to_them(world: World, browse: Any
     browser = browse("viewer")
     text = browser.get("/").text
     page = words(browser.get("/"))
+    title = next(ready.rule.title for ready in known().context.rules if ready.rule.id == "country-ruled-out-by-light")
+    assert f"{title} 100%" in page and "is unknown" not in page
+    assert "Of all laptops that were judged" in page
     assert "2 laptops in use" in page and "1 critical" in page and "Heard within two hours 2" in page
     assert f'href="/alerts/{world.alert_of(laptop).alert_id}"' in text
     for address in set(re.findall(r'href="(/(?:devices|alerts)[^"]*)"', text)):

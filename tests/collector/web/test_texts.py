@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.web.texts import ago, laptop_lines, laptop_text, utc, visible
+from collector.web.texts import ago, brief, laptop_lines, laptop_text, utc, visible
 from tests.collector.worlds import START
 
 
@@ -44,6 +44,13 @@ def test_a_long_text_is_clipped_and_its_length_is_said() -> None:
     shown = laptop_text("W" * 65536, 10)
     assert shown == f"<bdi>{'W' * 10}</bdi>… (65,536 characters)"
     assert visible("W" * 65536, 10) == f"{'W' * 10}… (65,536 characters)"
+
+
+def test_a_sentence_in_a_list_ends_after_a_whole_word() -> None:
+    assert brief("It was used from afar.", 30) == "<bdi>It was used from afar.</bdi>"
+    assert brief("It was used from afar.", 19) == "<bdi>It was used from</bdi>…"
+    assert brief("W" * 40, 10) == f"<bdi>{'W' * 10}</bdi>…"
+    assert "<b>" not in brief("<b> <b>", 5) and "U+202E" in brief("a\u202e b c d", 6)
 
 
 def test_marks_that_reach_over_other_lines_are_cut() -> None:
