@@ -34,22 +34,24 @@ def upload(call: Call, field: str) -> Upload:
     content_type = call.request.headers.get("content-type", "")
     if content_type.partition(";")[0].strip().lower() != FORM:
         raise ApiError("unsupported-media", 415, f"send {FORM}")
-    files: list[File] = []
-    limits = {"MAX_MEMORY_FILE_SIZE": len(call.body) + 1, "MAX_FIELDS": MAX_FIELDS}  # in memory already: no second copy
+    parts: list[File | Field] = []
+
+    def took(part: File | Field) -> None:
+        parts.append(part)
+        if len(parts) > MAX_FIELDS:
+            raise FormParserError("more fields than any form here has")
+
+    limits = {"MAX_MEMORY_FILE_SIZE": len(call.body) + 1}  # in memory already: no second copy
     headers = {"Content-Type": content_type.encode("latin-1")}
     try:
-        parser = create_form_parser(headers, _ignore, files.append, config=limits)
+        parser = create_form_parser(headers, took, took, config=limits)
         parser.write(call.body)
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise ApiError("bad-request", 400, "the form cannot be read") from error
-    for each in files:
-        if each.field_name == field.encode() and each.file_name:
+    for each in parts:
+        if isinstance(each, File) and each.field_name == field.encode() and each.file_name:
             each.file_object.seek(0)
             name = each.file_name.decode("utf-8", "replace").replace("\0", "�")
             return Upload(name=name[:NAME], data=each.file_object.read())
     raise ApiError("bad-request", 400, "Choose a file.")
-
-
-def _ignore(_field: Field) -> None:
-    return None

@@ -270,6 +270,15 @@ def test_an_analyst_reads_the_page_and_finds_nothing_to_change_it_with(world: Wo
     assert 'href="/roster"' not in viewer.get("/devices").text
 
 
+def test_a_form_of_very_many_fields_is_given_up_early(admin: Any) -> None:
+    for told in ('name="a"', 'name="file"; filename=""'):
+        part = f"--x\r\nContent-Disposition: form-data; {told}\r\n\r\n\r\n".encode()
+        answer = admin.post(
+            "/roster", content=part * 21 + b"--x--\r\n", headers={"Content-Type": f"{FORM}; boundary=x"}
+        )
+        assert (answer.status_code, "the form cannot be read" in answer.text) == (400, True)
+
+
 @pytest.fixture
 def admin(browse: Any) -> Any:
     """A browser of somebody who may do everything."""
