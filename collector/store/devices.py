@@ -143,7 +143,7 @@ def listing(
     if seen_since_ms is not None:
         wanted = wanted.where(_last_heard() >= seen_since_ms)
     if person:
-        wanted = wanted.where(normal_serial().in_(_serials_of(person)))
+        wanted = wanted.where(normal_serial().in_(_serials_of(schema.roster_entries.c.person == person)))
     if q or bands or person or seen_since_ms is not None:
         score = func.coalesce(assessments.c.risk_score, -1)
         ranked = _after(wanted.where(score >= min_risk) if min_risk else wanted, score, devices.c.device_id, after)
@@ -162,10 +162,15 @@ def listing(
     return [_row(row) for row in rows]
 
 
-def _serials_of(person: str) -> Any:
+def given_to(part: str) -> Any:
+    """Devices that the roster gives to somebody in whose name this occurs, in any case."""
+    return normal_serial().in_(_serials_of(schema.roster_entries.c.person.icontains(part, autoescape=True)))
+
+
+def _serials_of(who: Any) -> Any:
     entries, versions = schema.roster_entries, schema.roster_versions
     active = select(versions.c.version).where(versions.c.state == "active")
-    return select(entries.c.serial).where(entries.c.version.in_(active), entries.c.person == person)
+    return select(entries.c.serial).where(entries.c.version.in_(active), who)
 
 
 def _after(statement: Any, score: Any, device_id: Any, after: tuple[int, str] | None) -> Any:

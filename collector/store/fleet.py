@@ -19,7 +19,7 @@ from collector.judgement.findings import Coverage
 from collector.judgement.risk import BAND_ORDER
 
 from . import schema
-from .devices import DeviceRow, rows_of
+from .devices import DeviceRow, given_to, rows_of
 
 Sort = Literal["score", "heard", "name", "enrolled"]
 Heard = Literal["heard", "overdue", "never"]
@@ -42,6 +42,8 @@ class Wanted:
 
     q: str = ""
     """Part of the host name or the serial number, or a device id."""
+    person: str = ""
+    """Part of the name of who has it, by the roster."""
     band: str = ""
     """A band, or "unjudged"."""
     heard: Heard | Literal[""] = ""
@@ -143,6 +145,8 @@ def _filtered(connection: Connection, wanted: Wanted, now_ms: int, *columns: Any
         named = (table.c.hostname, table.c.serial)
         found = [getattr(column, contains)(wanted.q, autoescape=True) for column in named]
         statement = statement.where(found[0] | found[1] | (table.c.device_id == wanted.q))
+    if wanted.person:
+        statement = statement.where(given_to(wanted.person))
     if wanted.band:
         statement = statement.where(table.c.band == (None if wanted.band == "unjudged" else wanted.band))
     match wanted.heard:

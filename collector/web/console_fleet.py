@@ -114,12 +114,15 @@ def wanted_of(call: Call) -> tuple[Wanted, Sort]:
     Raises:
         ApiError: it asks for something that there is not.
     """
-    given = {name: call.query(name).strip() for name in ("q", "band", "heard", "group", "country", "sort")}
+    given = {name: call.query(name).strip() for name in ("q", "person", "band", "heard", "group", "country", "sort")}
     for name, words in {"band": BAND_WORDS, "heard": HEARD_WORDS, "sort": SORT_WORDS}.items():
         if given[name] and given[name] not in words:
             raise ApiError("bad-request", 400, f"{name}: expected one of {', '.join(words)}")
+    if given["person"] and not call.who.may("roster:read"):
+        raise ApiError("forbidden", 403, "person: who has which laptop needs the scope roster:read")
     wanted = Wanted(
         q=given["q"][:200],
+        person=given["person"][:200],
         band=given["band"],
         heard=next((heard for heard in HEARD if heard == given["heard"]), ""),
         group=given["group"],
@@ -134,6 +137,7 @@ def asked(wanted: Wanted, sort: Sort) -> dict[str, str]:
     """What an address must say to ask for these devices; what is left out is the default."""
     said = {
         "q": wanted.q,
+        "person": wanted.person,
         "band": wanted.band,
         "heard": wanted.heard,
         "group": wanted.group,
@@ -206,6 +210,7 @@ def _chips(wanted: Wanted, sort: Sort) -> Iterator[tuple[str, str]]:
     """What the list is filtered by, in words, each with the address of the list without it."""
     words = {
         "q": f"“{wanted.q}”",
+        "person": f"person “{wanted.person}”",
         "band": BAND_WORDS.get(wanted.band, ""),
         "heard": HEARD_WORDS.get(wanted.heard, ""),
         "group": f"group {wanted.group}",
@@ -213,7 +218,7 @@ def _chips(wanted: Wanted, sort: Sort) -> Iterator[tuple[str, str]]:
         "thin": "coverage below half",
         "alert": "alert open",
     }
-    without = replace(wanted, q="", band="", heard="", group="", country="", thin=False, alert=False)
+    without = replace(wanted, q="", person="", band="", heard="", group="", country="", thin=False, alert=False)
     for name, text in words.items():
         empty = getattr(without, name)
         if getattr(wanted, name) != empty:

@@ -58,6 +58,17 @@ def test_the_person_of_the_roster_is_named(furnished: World, browse: Any) -> Non
     assert "ana" not in words(browse("viewer").get(farm)).split(), "a viewer reads no roster"
 
 
+def test_laptops_are_found_by_who_has_them_by_those_who_may_know(furnished: World, browse: Any) -> None:
+    furnished.roster("Ana Example,PF3ABCDE,US,,,", "Bob 100%,PF3ABCDF,US,,,")
+    analyst, viewer = browse("analyst"), browse("viewer")
+    assert 'for="person"' in analyst.get("/devices").text and 'for="person"' not in viewer.get("/devices").text
+    hers = words(analyst.get("/devices?person=ana+ex"))
+    assert "1 laptop of" in hers and "nyc-0042" in hers and "Remove the filter person “ana ex”" in hers
+    assert "0 laptops of" in words(analyst.get("/devices?person=%25ana")), "a wildcard is a sign like others"
+    assert analyst.get("/devices.csv?person=ANA").text.count("\n") == 2
+    assert [viewer.get(f"/devices{kind}?person=ana").status_code for kind in ("", ".csv")] == [403, 403]
+
+
 def test_the_timeline_goes_back_page_by_page_and_by_kind(
     furnished: World, browse: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
