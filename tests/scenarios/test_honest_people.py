@@ -166,7 +166,7 @@ def test_a_gateway_far_away_that_answers_for_all_landmarks_places_nobody() -> No
 
 def test_an_own_correction_of_place_data_opens_no_alert_by_itself() -> None:
     """An override places the office in Paris; somebody from Berlin works there for a day without a trip."""
-    office = line("FR", claims={"override": "FR", "one": "US", "two": "US"})
+    office = msgspec.structs.replace(line("FR", claims={"override": "FR", "one": "US", "two": "US"}), days=1)
     made = judged(view(roster=person("DE", HOME), egresses=(office,)))
     assert found(made) == {"egress-outside-claim"}
     assert not alerts(made)

@@ -5,17 +5,17 @@ choose freely. Countries count where two sources agree; a city never counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import combinations, pairwise
 from typing import Final
 
 import msgspec
 
-from collector.judgement.claim import claim_when_heard
+from collector.judgement.claim import Claim, claim_when_heard
 from collector.judgement.geometry import distance_km
 from collector.judgement.given import Given
 from collector.judgement.policy import declared
-from collector.judgement.view import OVERRIDE, DeviceView, EgressTrack, HomePlace, NetworkClass
+from collector.judgement.view import OVERRIDE, DeviceView, EgressTrack, HomePlace, NetworkClass, Trip
 
 TOGETHER: Final = timedelta(hours=2)
 """Addresses seen this shortly before the newest one are in use beside it: IPv4 and IPv6, or two lines."""
@@ -26,6 +26,7 @@ JUMP_TOLD: Final = timedelta(days=1)
 """How long a jump is seen; the rule remembers it for longer."""
 JUMP_KM: Final = 1500.0
 """Between two places, what is uncertain of both taken off: further than any aeroplane gets in an hour."""
+OUTSIDE_WITHIN: Final = timedelta(days=14)
 STEP_KM: Final = 100
 LINES: Final[frozenset[NetworkClass]] = frozenset({"access", "mobile"})
 """Networks whose addresses say where somebody is. A satellite's is that of a station on the ground."""
@@ -48,6 +49,9 @@ class Egress(msgspec.Struct, frozen=True, kw_only=True):
     """Countries outside the claim of fixed lines in use."""
     outside_source: str | None = None
     """The newest of these lines."""
+    outside_days: int | None = None
+    """Of the last 14 days, those on which it was seen on such a line and at no address inside the claim of that day;
+    days of approved travel, and a day on either side, left out."""
     mobile_outside: frozenset[str] | None = None
     """Countries outside the claim of mobile networks in use."""
     mobile_outside_source: str | None = None
@@ -113,7 +117,7 @@ def derive(given: Given) -> Egress:
     found |= _watched(own) | _jump(own, given.as_of)
     recent = [track for track in own if newest.last_seen - track.last_seen <= TOGETHER and _is_public(track)]
     if recent:
-        found |= _network(recent) | _place(recent, given)
+        found |= _network(recent) | _place(recent, own, given)
     return msgspec.convert(found, Egress)
 
 
@@ -158,7 +162,7 @@ def _network(recent: Sequence[EgressTrack]) -> dict[str, object]:
     }
 
 
-def _place(recent: Sequence[EgressTrack], given: Given) -> dict[str, object]:
+def _place(recent: Sequence[EgressTrack], own: Sequence[EgressTrack], given: Given) -> dict[str, object]:
     """Where the lines in use are, against the claim when the device was last heard."""
     lines = [track for track in recent if track.located.network_class in LINES and track.located.country]
     found: dict[str, object] = {"country": lines[-1].located.country if lines else None}
@@ -173,6 +177,7 @@ def _place(recent: Sequence[EgressTrack], given: Given) -> dict[str, object]:
         fixed = [track for track in abroad if track.located.network_class == "access"]
         mobile = [track for track in abroad if track.located.network_class == "mobile"]
         found |= {"outside": _countries(fixed), "outside_source": _words(fixed)}
+        found["outside_days"] = _days_outside(own, claim, given)
         found |= {"mobile_outside": _countries(mobile), "mobile_outside_source": _words(mobile)}
     exits = [track for track in recent if track.located.network_class in HIDING and track.located.point is not None]
     if claim.usual is not None and exits and (point := exits[-1].located.point) is not None:
@@ -185,6 +190,29 @@ def _place(recent: Sequence[EgressTrack], given: Given) -> dict[str, object]:
             km, track = max(away, key=lambda each: each[0])
             found |= {"far_km": km, "far_source": in_words(track)}
     return found
+
+
+def _days_outside(own: Sequence[EgressTrack], claim: Claim, given: Given) -> int:
+    """Days on fixed lines outside the claim alone."""
+    newest = given.as_of.date()
+    inside: set[date] = set()
+    outside: set[date] = set()
+    for track in own:
+        if track.located.network_class in LINES and track.located.country:
+            away = track.located.network_class == "access" and not claim.covers(track.located.country)
+            (outside if away else inside).update(track.seen_on)
+    trips = given.view.roster.trips if given.view.roster is not None else ()
+    return sum(
+        1
+        for day in outside - inside
+        if newest - day < OUTSIDE_WITHIN and not any(_touches(trip, day) for trip in trips)
+    )
+
+
+def _touches(trip: Trip, day: date) -> bool:
+    """True on the days of a trip and the days before and after it."""
+    one = timedelta(days=1)
+    return trip.from_at.date() - one <= day <= trip.until_at.date() + one
 
 
 def _least_km(track: EgressTrack, home: HomePlace) -> int:

@@ -13,7 +13,7 @@ from collector.judgement.facts import egress
 from collector.judgement.facts.egress import Egress
 from collector.judgement.geometry import Point
 from collector.judgement.policy import CompanyNetwork, Policy
-from collector.judgement.view import EgressTrack, HomePlace, RosterEntry
+from collector.judgement.view import EgressTrack, HomePlace, RosterEntry, Trip
 from tests.collector import devices
 from tests.collector.devices import HOUR, NOW, POLICY
 
@@ -44,6 +44,23 @@ def test_a_line_abroad_is_outside_the_claim() -> None:
     found = facts(abroad())
     assert (found.outside, found.outside_source) == ({"FR"}, "203.0.113.7 of AS64496 Example Cable in FR")
     assert found.mobile_outside == set()
+
+
+def test_days_outside_count_where_no_line_inside_was_used_and_nobody_approved_them() -> None:
+    def on(track: EgressTrack, days: int, **changes: Any) -> EgressTrack:
+        return msgspec.structs.replace(track, days=days, **changes)
+
+    week = on(abroad(), 0b1111111)
+    assert facts(week).outside_days == 7
+    assert facts(on(abroad(), (1 << 30) - 1)).outside_days == 14
+    home_twice = on(devices.egress(), 0b11, last_seen=NOW - 24 * HOUR)
+    assert facts(home_twice, week).outside_days == 5
+    hosting = on(devices.egress("198.51.100.9", network_class="hosting"), 0b11)
+    assert facts(hosting, week).outside_days == 7, "a data centre says nothing about where somebody sits"
+    assert facts(on(abroad(network_class="mobile"), 0b1111)).outside_days == 0
+    trip = Trip(countries=("FR",), from_at=NOW - 96 * HOUR, until_at=NOW - 48 * HOUR)
+    roster = RosterEntry(person="A", country="DE", trips=(trip,), version=1)
+    assert facts(week, roster=roster).outside_days == 2, "five days touch the trip"
 
 
 def test_a_mobile_network_abroad_is_a_fact_of_its_own() -> None:
