@@ -34,7 +34,7 @@ class Query:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of its value."""
-        return {"type": "string", "maxLength": LONGEST}
+        return {"type": "string", "maxLength": LONGEST, "pattern": "^[^\\u0000]*$"}
 
     def read(self, text: str) -> Any:
         """The value that a text stands for.
