@@ -141,7 +141,7 @@ def test_the_overview_counts_laptops_and_leads_to_them(world: World, browse: Any
     page = words(browser.get("/"))
     title = next(ready.rule.title for ready in known().context.rules if ready.rule.id == "country-ruled-out-by-light")
     assert f"{title} 100%" in page and "is unknown" not in page
-    assert "Of all laptops that were judged" in page
+    assert "on which share of all laptops that were judged" in page
     assert "2 laptops in use" in page and "1 critical" in page and "Heard within two hours 2" in page
     assert f'href="/alerts/{world.alert_of(laptop).alert_id}"' in text
     for address in set(re.findall(r'href="(/(?:devices|alerts)[^"]*)"', text)):
