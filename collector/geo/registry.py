@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 import requests
@@ -30,6 +30,7 @@ MOST_ANSWER: Final = 4 * 2**20
 TIMEOUT_S: Final = (10, 60)
 """To connect, and between two pieces of an answer."""
 SLICE: Final = 1 << 16
+FRESH: Final = ".new-"
 
 
 class UpdateError(Exception):
@@ -59,6 +60,8 @@ def download(registry: str, folder: Path, say: Callable[[str], None]) -> dict[st
     with requests.Session() as session:
         for number, source in enumerate(SOURCES):
             newest = _newest(session, registry.rstrip("/"), source.package)
+            if _is_here(newest.dist.tarball) and not _is_here(registry):
+                raise UpdateError(f"{registry}: sends this machine to itself for {source.package}")
             say(f"{source.package} {newest.version}")
             target = folder / f"{number}.tgz"
             _fetch(session, newest, target)
@@ -77,7 +80,9 @@ def install(packages: dict[str, Path], geo_folder: Path) -> Manifest:
     folder = geo_folder / UPDATED
     try:
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".new-", delete=False) as fresh:
+        for left in folder.glob(f"{FRESH}*"):  # of an update that was cut off
+            left.unlink(missing_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=FRESH, delete=False) as fresh:
             fresh.write(content)
             fresh.flush()
             os.fsync(fresh.fileno())
@@ -140,5 +145,15 @@ def _pieces(session: requests.Session, url: str, most: int) -> Any:
 
 def _is_allowed(url: str) -> bool:
     """Only https, and plain HTTP on this machine: what a stranger could change on the way is not worth its digest."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
+    return _parts(url).scheme == "https" or (_parts(url).scheme == "http" and _is_here(url))
+
+
+def _is_here(url: str) -> bool:
+    return _parts(url).hostname in ("127.0.0.1", "::1", "localhost")
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise UpdateError(f"{url[:200]}: not an address") from error

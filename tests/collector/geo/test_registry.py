@@ -16,7 +16,7 @@ import pytest
 
 from collector import cli
 from collector.geo.locator import Locator
-from collector.geo.registry import UpdateError
+from collector.geo.registry import UpdateError, _Dist, _Version
 from collector.geo.verbs import status_lines, update_lines
 from collector.instants import from_ms
 from collector.metrics import Metrics
@@ -154,6 +154,30 @@ def test_a_registry_must_be_reached_by_https(tmp_path: Path, url: str) -> None:
     with pytest.raises(UpdateError, match="begins with https://"):
         list(update_lines(tmp_path, url, None))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_registry_elsewhere_sends_nobody_to_what_listens_on_this_machine(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _Version(
+        name=COUNTRY, version="1", dist=_Dist(tarball=f"{registry.url}/{COUNTRY}.tgz", integrity="sha512-")
+    )
+    monkeypatch.setattr("collector.geo.registry._newest", lambda *_: found)
+    with pytest.raises(UpdateError, match="sends this machine to itself"):
+        list(update_lines(tmp_path, "https://registry.example.org", None))
+
+
+def test_what_an_update_that_was_cut_off_left_goes_with_the_next(tmp_path: Path, registry: Registry) -> None:
+    folder = tmp_path / "baseline"
+    folder.mkdir()
+    (folder / ".new-half").write_bytes(b"half a baseline")
+    list(update_lines(tmp_path, registry.url, None))
+    assert [path.name for path in folder.iterdir()] == ["baseline.zip"]
+
+
+def test_an_address_that_is_none_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UpdateError, match="not an address"):
+        list(update_lines(tmp_path, "https://[", None))
 
 
 def test_a_registry_that_is_not_there_is_told(tmp_path: Path, registry: Registry) -> None:
