@@ -56,8 +56,10 @@ def answer(call: Call, value: Any, status: int = 200, tag: str | None = None) ->
 
 def tagged(call: Call, body: bytes, status: int = 200, tag: str | None = None) -> Response:
     """`answer` for JSON that is made already."""
-    headers = {"ETag": f'"{tag or hashlib.sha256(body).hexdigest()[:32]}"', "Cache-Control": "private, no-cache"}
-    if call.request.method in ("GET", "HEAD") and headers["ETag"] in _tags(call, "if-none-match"):
+    reads = call.request.method in ("GET", "HEAD")
+    headers = {"ETag": f'"{tag or hashlib.sha256(body).hexdigest()[:32]}"'}
+    headers["Cache-Control"] = "private, no-cache" if reads else "no-store"  # a new token is shown once
+    if reads and headers["ETag"] in _tags(call, "if-none-match"):
         return Response(None, 304, headers)
     return Response(body, status, headers, "application/json")
 

@@ -259,7 +259,9 @@ def test_an_enrolment_token_lets_laptops_in_until_it_is_revoked(world: World, ap
 
 
 def test_an_api_token_works_until_it_is_revoked(world: World, api: Any) -> None:
-    made = api("POST", "/api-tokens", json={"note": "ticketing", "scopes": ["alerts:read"]}).json()
+    answer = api("POST", "/api-tokens", json={"note": "ticketing", "scopes": ["alerts:read"]})
+    made = answer.json()
+    assert answer.headers["cache-control"] == "no-store", "the secret is shown this once"
     bearer = {"Authorization": f"Bearer {made['secret']}"}
     assert world.client.get("/api/v1/alerts", headers=bearer).status_code == 200
     assert world.client.get("/api/v1/devices", headers=bearer).status_code == 403
