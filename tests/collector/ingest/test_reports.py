@@ -215,7 +215,8 @@ def test_retention_deletes_old_evidence_but_not_that_of_an_open_alert(collector:
     assert [each.status for each in collector.alerts(farm)] == ["open"]
 
     collector.later(days=100)
-    collector.store.write(lambda connection: forget(connection, to_ms(collector.time - timedelta(days=90))))
+    while collector.store.write(lambda connection: forget(connection, to_ms(collector.time - timedelta(days=90)))):
+        pass
 
     assert {row.device_id for row in collector.rows(schema.reports)} == {farm.device_id}
     assert from_ms(collector.rows(schema.reports)[0].received_ms) == NOON

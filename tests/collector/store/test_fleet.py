@@ -15,7 +15,7 @@ from collector.judgement.risk import band_of
 from collector.store import alerts, assessments, devices, schema
 from collector.store.enrolment import NewDevice, add_device, add_key, find_key, only_holder
 from collector.store.merging import MergeError, merge
-from collector.store.retention import forget
+from collector.store.retention import forget, forget_newest, out_of_use
 from tests.collector.store.conftest import Writing
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -263,7 +263,10 @@ def test_retention_deletes_in_slices_and_holds_the_evidence_of_an_open_alert(wri
         while forget(connection, 50, at_once=2):
             rounds += 1
 
-        assert rounds == 3
+        assert rounds == 3 * 6, "two rows of six in each of six tables"
+        assert out_of_use(connection, 50) == ["retired"]
+        assert forget_newest(connection, ["retired", "alerted"]) == 2, "what an open alert holds stays, whoever asks"
+        assert out_of_use(connection, 50) == []
         for table in (schema.reports, schema.incidents, schema.silences, schema.sessions):
             found = sorted(row.device_id for row in connection.execute(table.select()))
             assert found == [*["alerted"] * 4, "quiet", "retired"], table.name
