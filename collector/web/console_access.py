@@ -26,6 +26,8 @@ from .tokens import (
     make_enrolment_token,
 )
 
+SHOWN: Final = 200
+"""Tokens of a page; the REST API gives the rest."""
 LINK_VALID_MS: Final = 24 * 3_600_000
 VALID: Final = {"24": "1 day", "168": "1 week", "720": "30 days", "2160": "90 days", "8760": "1 year"}
 """Hours for which a token is good, in words."""
@@ -49,7 +51,7 @@ def show_enrolment(call: Call) -> Response:
 
 def _enrolment(call: Call, status: int = 200, **more: Any) -> Response:
     with call.services.store.read() as connection:
-        tokens = enrolment.list_tokens(connection)
+        tokens = enrolment.list_tokens(connection, limit=SHOWN)
     values = {"secret": "", "problem": "", "form": {}, "done": DONE.get(call.query("done"), "")} | more
     return page(
         call.request,
@@ -57,6 +59,7 @@ def _enrolment(call: Call, status: int = 200, **more: Any) -> Response:
         status,
         tokens=tokens,
         expired=[each.token_id for each in tokens if _is_past(call, each.expires_at)],
+        shown=SHOWN,
         groups=sorted(call.services.judge.policy.groups.keys() | {"default"}),
         valid=VALID,
         own_tls=call.services.config.tls is not None,
@@ -118,7 +121,7 @@ def show_access(call: Call) -> Response:
 def _access(call: Call, status: int = 200, **more: Any) -> Response:
     with call.services.store.read() as connection:
         people = users.list_users(connection)
-        tokens = users.list_credentials(connection, "api")
+        tokens = users.list_credentials(connection, "api", limit=SHOWN)
     values = {"secret": "", "link": "", "linked": "", "problem": "", "form": {}}
     return page(
         call.request,
@@ -128,6 +131,7 @@ def _access(call: Call, status: int = 200, **more: Any) -> Response:
         names={user.user_id: user.name for user in people},
         tokens=tokens,
         expired=[each.credential_id for each in tokens if _is_past(call, each.expires_at)],
+        shown=SHOWN,
         scopes=sorted(call.who.scopes),
         roles=ROLES,
         valid=VALID,

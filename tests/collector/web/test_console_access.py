@@ -64,6 +64,21 @@ def test_a_token_that_cannot_be_made_says_why_and_keeps_the_form(
     assert "PF1\nPF2</textarea>" in answer.text
 
 
+def test_pages_list_the_newest_tokens_and_say_where_all_are(
+    world: World, browse: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector.web.console_access.SHOWN", 2)
+    browser = browse("admin")
+    for number in range(3):
+        world.later(minutes=1)
+        browser.post("/enrolment", data=TOKEN | {"note": f"batch {number}"})
+        browser.post("/access/tokens", data={"note": f"batch {number}", "valid_h": "24", "scope": "alerts:read"})
+    for path in ("/enrolment", "/access"):
+        page = browser.get(path).text
+        assert "batch 2" in page and "batch 1" in page and "batch 0" not in page
+        assert "the newest 2; the REST API lists all" in page
+
+
 def test_a_new_user_signs_in_by_the_link_that_is_shown(world: World, browse: Any) -> None:
     browser = browse("admin")
     made = browser.post("/access/users", data={"name": "grace", "role": "analyst"})
