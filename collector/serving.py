@@ -35,8 +35,8 @@ def serve(config: Config) -> None:
     """Answer requests until SIGTERM or SIGINT.
 
     Raises:
-        ServeError: another collector works on the same data, or the store broke: whoever supervises this program
-            starts it again.
+        ServeError: another collector works on the same data, the port is taken, or the store broke: whoever supervises
+            this program starts it again.
     """
     configure_logging(config.log_level)
     with only_one(Path(config.data_dir)):
@@ -49,10 +49,13 @@ def serve(config: Config) -> None:
         # Every remembered stream is an object: a full collection among 10,000 laptops stops everything for 0.1 s.
         gc.set_threshold(*COLLECT_AFTER)
         server = uvicorn.Server(_server_config(config, app))
-        with contextlib.suppress(KeyboardInterrupt):
+        with contextlib.suppress(KeyboardInterrupt, SystemExit):  # the latter is what uvicorn ends with at the start
             server.run()
         services: Services = app.state.services
-        if services.store.broken or not server.started:
+        if not server.started:
+            where = f"{config.listen.host} port {config.listen.port}"
+            raise ServeError(f"it could not start to listen on {where}; the log says why, such as a port that is taken")
+        if services.store.broken:
             raise ServeError("it could not go on; the log says why")
 
 

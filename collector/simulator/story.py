@@ -30,7 +30,8 @@ from .scenario import Decision, Member, Scenario
 from .signals import Standing, measured, standing
 
 HOUR_MS: Final = 3_600_000
-ANALYST: Final = "analyst"
+ANALYST: Final = "it-desk"
+"""Imports the roster and closes alerts: an admin."""
 AT_ONCE: Final = 1000
 
 

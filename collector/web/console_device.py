@@ -30,6 +30,8 @@ from .soc import past_of, retire, rule_titles
 PAGE: Final = 50
 RECENT: Final = 10
 """Happenings on the device page; its timeline has all."""
+NEAREST: Final = 5
+"""Landmarks whose times are shown at once; the others prove less."""
 SCORED: Final = timedelta(days=30)
 KINDS: Final[dict[Kind, str]] = {
     "risk": "Score",
@@ -83,6 +85,7 @@ def show_device(call: Call) -> Response:
         attributions=attributions(),
         landmarks=list(_landmarks(view)),
         sites=call.services.judge.landmarks.sites,
+        nearest=NEAREST,
         km_per_ms=KM_PER_MS,
         rule_gaps=rule_gaps(assessment, titles) if assessment else [],
         probe_gaps=probe_gaps(each.newest for each in raw) if row.last_seen else [],

@@ -31,6 +31,7 @@ TIMES = (
     ("us-west-2", 68.0),
     ("eu-west-1", 74.9),
     ("ap-northeast-2", 181.2),
+    ("ap-south-1", 232.5),
 )
 
 

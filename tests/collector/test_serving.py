@@ -73,6 +73,17 @@ def test_it_ends_when_the_writer_breaks(tmp_path: Path, monkeypatch: pytest.Monk
     assert get(f"{url}/healthz") == 0
 
 
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("home_countries: [US]\n")
+    thresholds = gc.get_threshold()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = Config(data_dir=str(tmp_path), policy=str(tmp_path / "policy.yaml"), listen=Listen(port=port))
+        with pytest.raises(ServeError, match=f"could not start to listen on 127.0.0.1 port {port}"):
+            serve(msgspec.structs.replace(config, log_level="error"))
+    gc.set_threshold(*thresholds)
+
+
 def test_readiness_tells_that_the_writer_broke(tmp_path: Path) -> None:
     from starlette.testclient import TestClient
 

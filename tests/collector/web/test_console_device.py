@@ -47,6 +47,7 @@ def test_addresses_hardware_and_landmarks_are_shown_with_their_times(furnished: 
     ):
         assert said in page, said
     assert page.index("us-east-1") < page.index("eu-west-1") < page.index("ap-northeast-2")
+    assert page.index("ap-northeast-2") < page.index("1 farther place Place Shortest") < page.index("ap-south-1")
 
 
 def test_the_person_of_the_roster_is_named(furnished: World, browse: Any) -> None:
