@@ -23,6 +23,10 @@ LEAST_WIDTH: Final = 2400
 AROUND_COUNTRY: Final = (1400, 700)
 """How far the map reaches around the middle of a country that stands for no point, in its units."""
 WORTH_A_LINE_KM: Final = 300
+WIDEST_DISC_KM: Final = 5_000
+"""A wider disc says little, and from 10,000 km on its outline encloses what lies outside of it."""
+KM_PER_DEGREE: Final = 111.19
+"""Kilometres of one degree of latitude."""
 FARTHEST_RING_KM: Final = 18_000
 """Half the way around the earth is 20,000 km: a circle of nearly that is a dot on the other side."""
 
@@ -123,7 +127,7 @@ def draw(places: Iterable[Place]) -> Drawing | None:
     known = {place.place: place for place in places}
     found = _Found(
         claims=list(known["claim"].marks) if "claim" in known else [],
-        machines=list(known["machine"].marks) if "machine" in known else [],
+        machines=[mark for mark in known["machine"].marks if _fits(mark)] if "machine" in known else [],
         at_least_km=known["hand"].at_least_km if "hand" in known else None,
     )
     if not found.claims and not found.machines:
@@ -146,6 +150,13 @@ def draw(places: Iterable[Place]) -> Drawing | None:
         dots=dots,
         legend=tuple(_legend(found)),
     )
+
+
+def _fits(mark: Mark) -> bool:
+    """A disc that a flat map can show: not too wide, and without a pole in it, where an outline has no inside."""
+    if mark.kind != "region" or mark.point is None or not mark.radius_km:
+        return True
+    return mark.radius_km <= min(WIDEST_DISC_KM, (90 - abs(mark.point.lat)) * KM_PER_DEGREE)
 
 
 def _abroad(found: _Found, claimed: Sequence[str]) -> bool:

@@ -134,6 +134,14 @@ def test_a_disc_by_the_speed_of_light_is_drawn_as_wide_as_it_is() -> None:
     assert max(xs) - min(xs) == pytest.approx(around_the_earth * 2000 / 40_030, rel=0.35)
 
 
+@pytest.mark.parametrize("km", [4_500, 13_300])
+def test_a_disc_that_a_flat_map_would_turn_inside_out_is_not_drawn(km: int) -> None:
+    disc = Mark(kind="region", label=f"within {km:,} km of London", point=LONDON, radius_km=km)
+    found = drawn((US, HOME), (disc,))
+    assert {shape.kind for shape in found.shapes} == {"home"}
+    assert not [key for key in found.legend if key.kind == "region"]
+
+
 def test_a_machine_in_the_claimed_country_needs_no_line_without_a_home() -> None:
     far_west = egress(Point(lat=45, lon=-122))
     assert "arc" not in {shape.kind for shape in drawn((US,), (far_west,)).shapes}
