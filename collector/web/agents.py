@@ -143,7 +143,9 @@ class AgentApi:
         started = time.perf_counter()
         client = scope.get("client")
         heard_from = client[0] if client else ""
-        arrival = accept(key, signed, authority, body, self._max_decoded, self._now(), heard_from, hash_secret=self._hash_secret)
+        arrival = accept(
+            key, signed, authority, body, self._max_decoded, self._now(), heard_from, hash_secret=self._hash_secret
+        )
         try:
             verdict = await self._store.post(arrival)
         except StoreUnavailableError as error:
