@@ -86,7 +86,7 @@ class Collector:
                 user_id=None,
                 now_ms=now_ms,
                 expires_ms=now_ms + 60_000,
-                scopes=("alerts:read", "devices:read"),
+                scopes=("alerts:read", "devices:read", "rules:read"),
             )
         engine.dispose()
         return secret
