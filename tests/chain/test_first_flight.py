@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agent.wire.signals import KINDS, STABLE_KINDS
 from tests.chain.conftest import Chain
 
 pytestmark = pytest.mark.slow
@@ -23,13 +24,7 @@ def test_a_real_report_of_this_machine_is_kept_and_judged(chain: Chain) -> None:
     made = chain.assessment()
     assert made.coverage.total == len(list(Path("collector/rules").glob("*.yaml")))
     assert made.coverage.known > made.coverage.total / 2
-    assert {row[0] for row in chain.rows("SELECT kind FROM signals")} == {
-        "platform",
-        "clock",
-        "power",
-        "remote_tools",
-        "remote_sessions",
-    }
+    assert {row[0] for row in chain.rows("SELECT kind FROM signals")} == set(KINDS)
     assert chain.rows("SELECT count(*) FROM signals WHERE unreadable != ''") == [(0,)]
 
 
@@ -41,7 +36,7 @@ def test_a_quiet_laptop_says_nothing_twice(chain: Chain) -> None:
 
     ((state, last, quiet_from),) = chain.rows("SELECT state, last_sequence, quiet_from FROM streams")
     known = msgspec.json.decode(state)
-    assert set(known["stable"]) == {"platform", "clock", "power", "remote_tools"}
+    assert set(known["stable"]) == STABLE_KINDS
     assert last == 5
     if chain.rows("SELECT count(*) FROM sessions") == [(0,)]:
         assert quiet_from == 2
@@ -87,7 +82,7 @@ def test_a_collector_restored_from_yesterdays_backup_heals_without_a_person(chai
     assert chain.status()["spool_depth"] == 0
     assert len(chain.rows("SELECT device_id FROM devices")) == 1
     ((state,),) = chain.rows("SELECT state FROM streams")
-    assert set(msgspec.json.decode(state)["stable"]) == {"platform", "clock", "power", "remote_tools"}
+    assert set(msgspec.json.decode(state)["stable"]) == STABLE_KINDS
     assert chain.rows("SELECT DISTINCT kind FROM incidents") == [("restore",)]
     chain.assessment()
 
