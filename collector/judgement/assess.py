@@ -92,7 +92,7 @@ def assess(view: DeviceView, context: Context) -> Assessment:
     for ready in context.rules:
         held = ready.node.holds(facts)
         if held is None:
-            why = missing(ready.node.explain(facts))
+            why = missing(ready.node, facts)
             unknown.append(UnknownRule(rule_id=ready.rule.id, why=why))
         before = past.get(ready.rule.id)
         policy_digest = of_claim if ready.rule.cause in PLACED else of_policy

@@ -7,7 +7,7 @@ true, whatever is unknown beside it: learning more never overturns a known verdi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -57,6 +57,10 @@ class Node:
         """The same verdict with the values that were seen."""
         raise NotImplementedError
 
+    def lacks(self, facts: Facts) -> Iterator[str]:
+        """What `explain` says of its unknown leaves, without the rest of it."""
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison(Node):
@@ -76,15 +80,19 @@ class Comparison(Node):
 
     def explain(self, facts: Facts) -> Reason:
         held = self.holds(facts)
-        named = [".".join(name) for name in (self.fact, self.other) if name and _look(facts, name) is None]
         if held is None:
-            return Reason(verdict="unknown", text=f"{' and '.join(named)} {'is' if len(named) == 1 else 'are'} unknown")
+            return Reason(verdict="unknown", text=next(self.lacks(facts)))
         text = f"{'.'.join(self.fact)} = {show(_look(facts, self.fact))} {TESTS[self.test][0]}"
         if self.other is not None:
             text += f" {'.'.join(self.other)} = {show(_look(facts, self.other))}"
         elif self.test not in UNARY:
             text += f" {show(self.value)}"
         return Reason(verdict=VERDICT[held], text=text if held else f"not so: {text}")
+
+    def lacks(self, facts: Facts) -> Iterator[str]:
+        if self.holds(facts) is None:
+            named = [".".join(name) for name in (self.fact, self.other) if name and _look(facts, name) is None]
+            yield f"{' and '.join(named)} {'is' if len(named) == 1 else 'are'} unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +119,10 @@ class Group(Node):
             parts=tuple(part.explain(facts) for part in self.parts),
         )
 
+    def lacks(self, facts: Facts) -> Iterator[str]:
+        for part in self.parts:
+            yield from part.lacks(facts)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negation(Node):
@@ -124,6 +136,9 @@ class Negation(Node):
 
     def explain(self, facts: Facts) -> Reason:
         return Reason(verdict=VERDICT[self.holds(facts)], text="none of", parts=(self.part.explain(facts),))
+
+    def lacks(self, facts: Facts) -> Iterator[str]:
+        return self.part.lacks(facts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,11 +183,9 @@ def placeholders(sentence: str) -> tuple[str, ...]:
     return tuple(f"{namespace}.{field}" for namespace, field in _PLACEHOLDER.findall(sentence))
 
 
-def missing(reason: Reason) -> tuple[str, ...]:
-    """The leaves of an explanation that are unknown, in order, each once."""
-    if not reason.parts:
-        return (reason.text,) if reason.verdict == "unknown" else ()
-    return tuple(dict.fromkeys(text for part in reason.parts for text in missing(part)))
+def missing(node: Node, facts: Facts) -> tuple[str, ...]:
+    """What of the facts a condition lacks, in order, each once."""
+    return tuple(dict.fromkeys(node.lacks(facts)))
 
 
 def show(value: object) -> str:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.judgement.engine import Comparison, Group, Negation, Node, missing, prepare, show
+from collector.judgement.engine import Comparison, Group, Negation, Node, Reason, missing, prepare, show
 from collector.judgement.rule import Condition
 from tests.collector.devices import NOW
 
@@ -106,8 +106,27 @@ def test_a_reason_names_the_values_that_were_seen() -> None:
 def test_an_unknown_verdict_names_every_fact_that_is_missing_once() -> None:
     leaf = Comparison(fact=("f", "rtt_ms"), test="gt", value=1)
     both = Comparison(fact=("f", "countries"), test="disjoint", other=("f", "names"))
-    reason = Group(every=True, parts=(leaf, Negation(part=leaf), both)).explain({"f": Facts()})
-    assert missing(reason) == ("f.rtt_ms is unknown", "f.countries and f.names are unknown")
+    node = Group(every=True, parts=(leaf, Negation(part=leaf), both))
+    assert missing(node, {"f": Facts()}) == ("f.rtt_ms is unknown", "f.countries and f.names are unknown")
+    assert missing(node, {"f": Facts(rtt_ms=3.0)}) == ("f.countries and f.names are unknown",)
+
+
+def leaves(reason: Reason) -> list[str]:
+    """The unknown leaves of an explanation."""
+    if not reason.parts:
+        return [reason.text] if reason.verdict == "unknown" else []
+    return [text for part in reason.parts for text in leaves(part)]
+
+
+@given(st.lists(st.sampled_from(("rtt_ms", "countries", "names", "word")), unique=True))
+def test_what_a_rule_lacks_is_what_its_explanation_says_is_unknown(known: list[str]) -> None:
+    seen = {"rtt_ms": 3.0, "countries": frozenset({"DE"}), "names": ("a",), "word": "b"}
+    facts = {"f": Facts(**{name: seen[name] for name in known})}
+    low = Comparison(fact=("f", "rtt_ms"), test="gt", value=1)
+    both = Comparison(fact=("f", "countries"), test="disjoint", other=("f", "names"))
+    word = Comparison(fact=("f", "word"), test="eq", value="b")
+    node = Group(every=True, parts=(low, Group(every=False, parts=(both, Negation(part=word))), low))
+    assert missing(node, facts) == tuple(dict.fromkeys(leaves(node.explain(facts))))
 
 
 @pytest.mark.parametrize(
