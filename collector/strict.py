@@ -12,7 +12,7 @@ import difflib
 import json
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
@@ -86,6 +86,23 @@ class Document:
                 message, _, place = str(error).partition(" - at `$")
                 self.add(place.strip("`").removeprefix("."), _lower(message))
         return None
+
+    def checked(self, struct: type[T], wrong: Callable[[T], Iterable[tuple[str, str]]]) -> T:
+        """The text as the struct, if nothing at all is wrong with it.
+
+        Args:
+            wrong: what is wrong although every field has its type: dotted place and text.
+
+        Raises:
+            MistakesError: what is wrong, each with place and line.
+        """
+        found = self.read(struct)
+        if found is not None:
+            for place, text in wrong(found):
+                self.add(place, text)
+        if found is None or self.mistakes:
+            raise MistakesError(self.mistakes)
+        return found
 
     def read_rest(self, struct: type[T]) -> T:
         """What is right in a text that `read` refused, so that one mistake does not hide the others.

@@ -16,7 +16,7 @@ import msgspec
 
 from agent.wire.settings import Artefacts, Catalogue, System, ToolEntry
 from agent.wire.signals import Port
-from collector.strict import Document, MistakesError
+from collector.strict import Document
 
 SHIPPED: Final = Path(__file__).with_name("remote_tools.yaml")
 SYSTEMS: Final[tuple[System, ...]] = get_args(System)
@@ -79,17 +79,15 @@ def load(path: Path = SHIPPED) -> tuple[CatalogueEntry, ...]:
         MistakesError: what is wrong in the file, each with place and line.
         OSError: the file cannot be read.
     """
-    document = Document(path.read_text(encoding="utf-8"), path.name)
-    file = document.read(_File)
-    if file is not None:
-        for index, entry in enumerate(file.tools):
-            for field, text in _mistakes(entry, file.too_common):
-                document.add(f"tools[{index}].{field}", f"{entry.id}: {text}")
-        for index, field, text in _clashes(file.tools):
-            document.add(f"tools[{index}].{field}", text)
-    if file is None or document.mistakes:
-        raise MistakesError(document.mistakes)
-    return file.tools
+    return Document(path.read_text(encoding="utf-8"), path.name).checked(_File, _wrong).tools
+
+
+def _wrong(file: _File) -> Iterator[tuple[str, str]]:
+    for index, entry in enumerate(file.tools):
+        for field, text in _mistakes(entry, file.too_common):
+            yield f"tools[{index}].{field}", f"{entry.id}: {text}"
+    for index, field, text in _clashes(file.tools):
+        yield f"tools[{index}].{field}", text
 
 
 def for_wire(entries: Iterable[CatalogueEntry], version: int) -> Catalogue:

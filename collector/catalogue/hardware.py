@@ -15,7 +15,7 @@ from collector.judgement.hardware import (
     StorageIdentity,
     UsbIdentity,
 )
-from collector.strict import Document, MistakesError
+from collector.strict import Document
 
 from .hardware_file import HardwareFile, Monitor, Product
 from .hardware_mistakes import mistakes
@@ -30,14 +30,7 @@ def load(path: Path = SHIPPED) -> HardwareTables:
         MistakesError: what is wrong in the file, each with place and line.
         OSError: the file cannot be read.
     """
-    document = Document(path.read_text(encoding="utf-8"), path.name)
-    file = document.read(HardwareFile)
-    if file is not None:
-        for place, text in mistakes(file):
-            document.add(place, text)
-    if file is None or document.mistakes:
-        raise MistakesError(document.mistakes)
-    return _tables(file)
+    return _tables(Document(path.read_text(encoding="utf-8"), path.name).checked(HardwareFile, mistakes))
 
 
 def _tables(file: HardwareFile) -> HardwareTables:

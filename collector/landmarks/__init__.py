@@ -19,7 +19,7 @@ from agent.wire.settings import Landmark
 from collector.judgement.geometry import Point
 from collector.judgement.physics import Disc, Landmarks, Site
 from collector.judgement.policy import OwnLandmark, Policy
-from collector.strict import Document, MistakesError
+from collector.strict import Document
 
 SHIPPED: Final = Path(__file__).with_name("sites.yaml")
 COUNTRIES: Final = Path(__file__).with_name("countries.csv")
@@ -49,14 +49,12 @@ def load(path: Path = SHIPPED) -> tuple[Entry, ...]:
         MistakesError: what is wrong in the file, each with place and line.
         OSError: the file cannot be read.
     """
-    document = Document(path.read_text(encoding="utf-8"), path.name)
-    file = document.read(_File)
-    if file is not None:
-        for index, field, text in clashes(file.sites):
-            document.add(f"sites[{index}].{field}", text)
-    if file is None or document.mistakes:
-        raise MistakesError(document.mistakes)
-    return file.sites
+    return Document(path.read_text(encoding="utf-8"), path.name).checked(_File, _wrong).sites
+
+
+def _wrong(file: _File) -> Iterator[tuple[str, str]]:
+    for index, field, text in clashes(file.sites):
+        yield f"sites[{index}].{field}", text
 
 
 def clashes(entries: Iterable[OwnLandmark], taken: Collection[OwnLandmark] = ()) -> Iterator[tuple[int, str, str]]:

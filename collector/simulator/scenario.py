@@ -5,6 +5,7 @@ Times are counted back from the moment at which the story ends, so that a story 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,7 +14,7 @@ import msgspec
 
 from agent.wire.signals import Display, UsbDevice
 from collector.judgement.geometry import Point
-from collector.strict import Document, MistakesError
+from collector.strict import Document
 
 DEMO: Final = Path(__file__).with_name("demo.yaml")
 
@@ -145,22 +146,16 @@ def load(path: Path = DEMO) -> Scenario:
         MistakesError: what is wrong in the file, each with place and line.
         OSError: the file cannot be read.
     """
-    document = Document(path.read_text(encoding="utf-8"), path.name)
-    scenario = document.read(Scenario)
-    if scenario is not None:
-        _check(scenario, document)
-    if scenario is None or document.mistakes:
-        raise MistakesError(document.mistakes)
-    return scenario
+    return Document(path.read_text(encoding="utf-8"), path.name).checked(Scenario, _wrong)
 
 
-def _check(scenario: Scenario, document: Document) -> None:
-    """What is wrong although every field has its type."""
+def _wrong(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """What is wrong although every field has its type: dotted place and text."""
     serials: set[str] = set()
     for index, member in enumerate(scenario.laptops):
         place = f"laptops[{index}]"
         if member.serial in serials:
-            document.add(f"{place}.serial", f"{member.serial} is used twice")
+            yield f"{place}.serial", f"{member.serial} is used twice"
         serials.add(member.serial)
         named = [(f"{place}.gear", name) for name in member.gear]
         named += [
@@ -168,7 +163,7 @@ def _check(scenario: Scenario, document: Document) -> None:
         ]
         for where, name in named:
             if name not in scenario.gear:
-                document.add(where, f"{name!r} is not in gear; write one of {', '.join(sorted(scenario.gear))}")
+                yield where, f"{name!r} is not in gear; write one of {', '.join(sorted(scenario.gear))}"
         zones = [(f"{place}.timezone", member.timezone)]
         zones += [
             (f"{place}.happenings[{n}].timezone", each.timezone)
@@ -179,7 +174,7 @@ def _check(scenario: Scenario, document: Document) -> None:
             try:
                 ZoneInfo(zone)
             except (ZoneInfoNotFoundError, ValueError):
-                document.add(where, f"{zone!r} is no time zone; write one such as Europe/Berlin")
+                yield where, f"{zone!r} is no time zone; write one such as Europe/Berlin"
         for n, each in enumerate(member.happenings):
             if each.until_days > each.from_days:
-                document.add(f"{place}.happenings[{n}].until_days", "ends before it begins: days are counted backwards")
+                yield f"{place}.happenings[{n}].until_days", "ends before it begins: days are counted backwards"

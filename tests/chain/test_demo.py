@@ -17,6 +17,7 @@ from collector.quickstart import QuickstartError
 from collector.simulator import scenario
 from collector.store import alerts, devices
 from collector.store.database import open_engine
+from collector.strict import MistakesError
 from tests.chain.test_quickstart import is_free, processes_of
 
 pytestmark = pytest.mark.slow
@@ -105,7 +106,7 @@ def test_a_mistake_in_a_scenario_is_told_with_its_place(tmp_path: Path) -> None:
             }
         )
     )
-    with pytest.raises(scenario.MistakesError) as caught:
+    with pytest.raises(MistakesError) as caught:
         scenario.load(path)
     places = {mistake.place for mistake in caught.value.mistakes}
     assert places == {"laptops[0].gear", "laptops[0].timezone", "laptops[0].happenings[0].until_days"}
