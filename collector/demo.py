@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -20,9 +18,10 @@ from typing import Final
 from . import knowledge
 from . import quickstart as site_of
 from .app import utc_now
-from .quickstart import QuickstartError, Site
+from .quickstart import Site
 from .simulator import live, scenario
 from .simulator.story import Story, StoryError
+from .terminal import QuickstartError, until_stopped
 
 REPORT_S: Final = 60.0
 """Seconds between two reports of the same laptop while the demo runs."""
@@ -98,25 +97,19 @@ def run(folder: Path, port: int, *, landmarks: bool) -> None:
     site = prepare(folder, port, told, landmarks=landmarks)
     token, link = site.prepare()
     story = play(site, told)
-    with site_of.program(site.collector("serve"), site.folder / "collector.log") as process:
-        site.wait(process)
-        site_of.enrol(site, token)
-        with site_of.program(site.agent("run"), site.folder / "agent.log") as agent:
-            live.report_all(story, site.url, utc_now)
-            print(f"Collector: {site.url}   (data, logs and configuration: {site.folder})")
-            print(f"Sign in, once, within 24 hours: {link}")
-            print(
-                f"{len(told.laptops)} laptops are invented. Those that somebody would use at this hour report every "
-                "minute, as this machine does; the others sleep. Ctrl-C stops.",
-                flush=True,
-            )
+    due = 0.0
+
+    def report_when_due() -> None:
+        nonlocal due
+        if time.monotonic() >= due:
             due = time.monotonic() + REPORT_S
-            while process.poll() is None and agent.poll() is None:
-                time.sleep(0.5)
-                if time.monotonic() >= due:
-                    due += REPORT_S
-                    live.report_all(story, site.url, utc_now)
-            raise site_of.ended("agent" if process.poll() is None else "collector", site.folder)
+            live.report_all(story, site.url, utc_now)
+
+    words = (
+        f"{len(told.laptops)} laptops are invented. Those that somebody would use at this hour report every "
+        "minute, as this machine does; the others sleep. Ctrl-C stops."
+    )
+    site_of.stay(site, token, link, words, report_when_due)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,17 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--port", type=int, default=site_of.PORT)
     options.add_argument("--no-landmarks", action="store_true", help="no connection leaves this machine")
     chosen = options.parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, site_of.interrupt)
-    os.umask(0o077)
-    try:
-        run(chosen.folder, chosen.port, landmarks=not chosen.no_landmarks)
-    except QuickstartError as error:
-        sys.stderr.write(f"demo: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
-    return 0
+    return until_stopped("demo", lambda: run(chosen.folder, chosen.port, landmarks=not chosen.no_landmarks))
 
 
 if __name__ == "__main__":

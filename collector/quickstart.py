@@ -16,9 +16,8 @@ import subprocess  # noqa: TID251 - starts the two programs, as an operator woul
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 from . import config as configs
@@ -28,6 +27,7 @@ from .config import Config
 from .instants import to_ms
 from .store import assessments, audit, devices, enrolment, users
 from .store.database import migrate, open_engine
+from .terminal import QuickstartError, until_stopped
 
 HOST: Final = "127.0.0.1"
 PORT: Final = 8470
@@ -37,10 +37,6 @@ ADMIN: Final = "admin"
 DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Loopback is asked directly, whatever proxy the environment names."""
 HOUR_MS: Final = 3_600_000
-
-
-class QuickstartError(Exception):
-    """It did not come up. The message says what and where to look."""
 
 
 class Site:
@@ -228,15 +224,30 @@ def run(folder: Path, port: int, *, landmarks: bool) -> None:
     require_free(port)
     site = Site(folder, port, interval_s=30, landmarks=landmarks)
     token, link = site.prepare()
+    stay(site, token, link, "This machine is enrolled and reports every 30 s. Ctrl-C stops both.")
+
+
+def stay(site: Site, token: str, link: str, words: str, tick: Callable[[], None] = lambda: None) -> None:
+    """Run the collector and this machine's agent until Ctrl-C.
+
+    Args:
+        words: what is said once both run, below the address and the sign-in link.
+        tick: called before that, and twice a second from then on.
+
+    Raises:
+        QuickstartError: one of them did not start, or ended by itself.
+    """
     with program(site.collector("serve"), site.folder / "collector.log") as process:
         site.wait(process)
         enrol(site, token)
         with program(site.agent("run"), site.folder / "agent.log") as agent:
+            tick()
             print(f"Collector: {site.url}   (data, logs and configuration: {site.folder})")
             print(f"Sign in, once, within 24 hours: {link}")
-            print("This machine is enrolled and reports every 30 s. Ctrl-C stops both.", flush=True)
+            print(words, flush=True)
             while process.poll() is None and agent.poll() is None:
                 time.sleep(0.5)
+                tick()
             raise ended("agent" if process.poll() is None else "collector", site.folder)
 
 
@@ -264,11 +275,6 @@ def smoke(folder: Path) -> bytes:
     raise QuickstartError(f"no assessment within {START_S:.0f} s; see {site.folder / 'collector.log'}")
 
 
-def interrupt(_number: int, _frame: FrameType | None) -> None:
-    """What a signal does that asks to stop."""
-    raise KeyboardInterrupt
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of `make run` and `make smoke`."""
     options = argparse.ArgumentParser(prog="python -m collector.quickstart", description=__doc__)
@@ -279,20 +285,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--no-landmarks", action="store_true", help="no connection leaves this machine; --smoke never makes one"
     )
     chosen = options.parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # Ctrl-C, kill, and the end of the terminal
-        signal.signal(number, interrupt)
-    os.umask(0o077)
-    try:
+
+    def work() -> None:
         if chosen.smoke:
             sys.stdout.write(smoke(chosen.folder / "smoke").decode() + "\n")
         else:
             run(chosen.folder, chosen.port, landmarks=not chosen.no_landmarks)
-    except QuickstartError as error:
-        sys.stderr.write(f"quickstart: {error}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
-    return 0
+
+    return until_stopped("quickstart", work)
 
 
 if __name__ == "__main__":
