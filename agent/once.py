@@ -10,7 +10,7 @@ from agent import enrol, settings
 from agent.disk import Disk, DiskError
 from agent.host import Host
 from agent.probe import Given, Probe
-from agent.runner import Run, run_probe, switched_off
+from agent.runner import Run, not_asked_for, run_probe, switched_off
 from agent.settings import Orders, RefusedError
 
 
@@ -27,10 +27,15 @@ def measure_now(host: Host, probes: Sequence[Probe], orders: Orders, off: Collec
     """Run every probe, whatever is due or rests, but for what settings or the administrator (`off`) switched off."""
     given = Given(host=host, catalogue=orders.catalogue, settings=orders.settings)
     off = {*orders.settings.probes_off, *off}
-    return [
-        switched_off(given, probe.kind) if probe.kind in off else run_probe(probe, given, probe.deadline_s)
-        for probe in probes
-    ]
+    return [_now(probe, given, off) for probe in probes]
+
+
+def _now(probe: Probe, given: Given, off: Collection[str]) -> Run:
+    if probe.kind in off:
+        return switched_off(given, probe.kind)
+    if not probe.is_asked_for(given.settings):
+        return not_asked_for(given, probe.kind)
+    return run_probe(probe, given, probe.deadline_s)
 
 
 def once(

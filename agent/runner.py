@@ -93,6 +93,8 @@ def run_round(
     stop_at = time.monotonic() + CYCLE_S
     for probe in probes:
         kind = probe.kind
+        if not probe.is_asked_for(given.settings):
+            continue
         rest = rests.get(kind)
         run: Run | None = None
         if kind in off:
@@ -223,6 +225,11 @@ def _measurement(
 def switched_off(given: Given, kind: str) -> Run:
     """What comes of a probe that is not to run here."""
     return _not_run(given, kind, "disabled", "switched off by settings or the administrator")
+
+
+def not_asked_for(given: Given, kind: str) -> Run:
+    """What comes of a probe that runs on request alone, where a person looks and nobody asked for it."""
+    return _not_run(given, kind, "disabled", "runs only where the collector's policy names it in probes_on")
 
 
 def _not_run(given: Given, kind: str, failure: Failure, detail: str) -> Run:

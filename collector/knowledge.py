@@ -47,7 +47,11 @@ class Knowledge:
         groups = {"default": for_all}
         for name, group in self.policy.groups.items():
             groups[name] = msgspec.structs.replace(
-                for_all, group=name, interval_s=group.interval_s, probes_off=tuple(sorted(group.probes_off))
+                for_all,
+                group=name,
+                interval_s=group.interval_s,
+                probes_off=tuple(sorted(group.probes_off)),
+                probes_on=tuple(sorted(group.probes_on)),
             )
         return groups
 

@@ -7,7 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from agent.host import HostDeniedError, HostError, KernelEvent, Login, Process, Route, Service, Socket, System, TcpInfo
+from agent.host import (
+    HostDeniedError,
+    HostError,
+    KernelEvent,
+    Login,
+    Process,
+    RegistryValue,
+    Route,
+    Service,
+    Socket,
+    System,
+    TcpInfo,
+)
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -55,6 +67,7 @@ class FakeHost:
         sockets: all sockets, with their owners.
         tcp: the kernel's figures of established sockets.
         commands: output by command line.
+        registry: values of the keys of a Windows registry, by path.
         routes, used: default routes, and the kernel's choice; by default the first of each protocol.
         neighbours: hardware address by interface and address.
         names: what name servers answer.
@@ -76,6 +89,7 @@ class FakeHost:
         tcp: Mapping[Socket, TcpInfo] | None = None,
         logins: Iterable[Login] = (),
         commands: Mapping[tuple[str, ...], str] | None = None,
+        registry: Mapping[str, Mapping[str, RegistryValue]] | None = None,
         now: datetime = NOON,
         uptime_s: float = 7200.0,
         awake_s: float = 3600.0,
@@ -103,6 +117,7 @@ class FakeHost:
         self._tcp = dict(tcp or {})
         self._logins = tuple(logins)
         self._commands = dict(commands or {})
+        self._registry = dict(registry or {})
         self._now = now
         self._uptime_s = uptime_s
         self._awake_s = awake_s
@@ -177,6 +192,18 @@ class FakeHost:
     def list_dir(self, path: str) -> tuple[str, ...]:
         folder = path.rstrip("/") + "/"
         return tuple(sorted({file[len(folder) :].split("/")[0] for file in self._files if file.startswith(folder)}))
+
+    def registry_keys(self, path: str) -> tuple[str, ...]:
+        if path in self._denied:
+            raise HostDeniedError(f"{path}: access is denied")
+        below = path.casefold() + "\\"
+        found = {key[len(below) :].split("\\")[0] for key in self._registry if key.casefold().startswith(below)}
+        return tuple(sorted(found))
+
+    def registry_values(self, path: str) -> Mapping[str, RegistryValue]:
+        if path in self._denied:
+            raise HostDeniedError(f"{path}: access is denied")
+        return next((values for key, values in self._registry.items() if key.casefold() == path.casefold()), {})
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         try:

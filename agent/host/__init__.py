@@ -5,12 +5,14 @@ Every method is bounded in time and amount, starts no shell, and raises HostErro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
 System = Literal["linux", "macos", "windows"]
+RegistryValue = str | int | bytes | tuple[str, ...]
+"""REG_SZ and REG_EXPAND_SZ, REG_DWORD and REG_QWORD, REG_BINARY, REG_MULTI_SZ."""
 
 
 class HostError(Exception):
@@ -176,6 +178,24 @@ class Host(Protocol):
 
     def list_dir(self, path: str) -> tuple[str, ...]:
         """Names in a folder, sorted; empty where it does not exist."""
+        ...
+
+    def registry_keys(self, path: str) -> tuple[str, ...]:
+        r"""Names of the keys below a key of the Windows registry such as HKLM\SYSTEM\Select, sorted; empty where it
+        does not exist, and on other systems.
+
+        Raises:
+            HostDeniedError: this agent may not read it.
+        """
+        ...
+
+    def registry_values(self, path: str) -> Mapping[str, RegistryValue]:
+        """The values of a key of the Windows registry, by name; the unnamed one is "". Empty where it does not exist,
+        and on other systems.
+
+        Raises:
+            HostDeniedError: this agent may not read it.
+        """
         ...
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:

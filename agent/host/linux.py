@@ -17,7 +17,7 @@ import stat
 import subprocess  # noqa: TID251 - this is the host layer
 import time
 import zoneinfo
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final, Literal
@@ -32,6 +32,7 @@ from agent.host import (
     KernelEvent,
     Login,
     Process,
+    RegistryValue,
     Service,
     Socket,
     System,
@@ -141,6 +142,14 @@ class LinuxHost(LinuxNetwork):
             raise HostDeniedError(f"{path}: permission denied") from error
         except OSError as error:
             raise HostBrokenError(f"{path}: {error.strerror}") from error
+
+    def registry_keys(self, path: str) -> tuple[str, ...]:
+        del path  # there is none
+        return ()
+
+    def registry_values(self, path: str) -> Mapping[str, RegistryValue]:
+        del path
+        return {}
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         if tuple(command) not in ALLOWED:

@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds between two cycles."""
     probes_off: tuple[str, ...] = ()
     """Kinds that this group does not measure."""
+    probes_on: tuple[str, ...] = ()
+    """Kinds that run on request alone, and that this group asks for."""
     landmarks: tuple[Landmark, ...] = ()
     """Known places to time connections to, at most 64; none: nothing is timed."""
     landmarks_every_s: Annotated[float, msgspec.Meta(ge=60, le=86400)] = 1200.0

@@ -45,6 +45,10 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     interval_s: Annotated[float, msgspec.Meta(ge=1, le=86400, description="seconds between reports, 1 to 86400")] = 300
     probes_off: Annotated[tuple[Kind, ...], msgspec.Meta(description="a list of kinds that are not measured")] = ()
+    probes_on: Annotated[
+        tuple[Kind, ...], msgspec.Meta(description="a list of kinds that are measured on request alone")
+    ] = ()
+    """Kinds that no laptop measures unless it is asked to: tell the people, and their council, first."""
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,7 +161,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             sorted(self.home_countries),
             sorted(self.allowed_tools),
             sorted(self.allowed_hardware),
-            {name: sorted(group.probes_off) for name, group in sorted(self.groups.items())},
+            {name: (sorted(group.probes_off), sorted(group.probes_on)) for name, group in sorted(self.groups.items())},
             (self.landmarks.shipped, self.landmarks.own),
             self.company_networks,
         )
@@ -189,6 +193,9 @@ def unknown_names(policy: Policy, known: Known) -> Iterator[tuple[str, str, str,
         for index, kind in enumerate(group.probes_off):
             if kind not in known.kinds:
                 yield f"groups.{name}.probes_off[{index}]", "a kind of signal", kind, known.kinds
+        for index, kind in enumerate(group.probes_on):
+            if kind not in known.kinds:
+                yield f"groups.{name}.probes_on[{index}]", "a kind of signal", kind, known.kinds
     for index, suppression in enumerate(policy.suppressions):
         if suppression.rule not in known.rules:
             yield f"suppressions[{index}].rule", "the id of a rule", suppression.rule, known.rules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from agent.disk import Disk
@@ -87,3 +88,9 @@ def test_the_words_hold_the_same() -> None:
     text = "\n".join(said)
     assert '"timezone": "Europe/Berlin"' in text
     assert "denied: /sys/secret: permission denied; run the agent as root" in text
+
+
+def test_what_runs_on_request_alone_says_so_to_a_person() -> None:
+    said: list[str] = []
+    once(Laptop(), [replace(PROBES[0], on_request=True)], None, said.append, as_json=False)
+    assert "disabled: runs only where the collector's policy names it in probes_on" in said[0] + said[1]

@@ -14,6 +14,7 @@ from agent.probe import Given, Probe, Unavailable
 from agent.runner import LONGEST_REST_S, Round, run_probe, run_round
 from agent.state import State, random_uuid
 from agent.wire.report import Failure
+from agent.wire.settings import Settings
 from agent.wire.signals import Clock, Signal
 from tests.agent.support import CLOCK, POWER, SESSIONS, Laptop
 
@@ -133,3 +134,12 @@ def test_a_probe_runs_when_its_time_came_and_after_every_start(given: Given) -> 
 def test_the_digest_of_a_kind_that_no_longer_exists_is_forgotten(given: Given) -> None:
     state = msgspec.structs.replace(EMPTY, digests={"old_kind": "0" * 32})
     assert set(run_round((POWER,), given, state, ()).digests) == {"power"}
+
+
+def test_what_runs_on_request_alone_runs_only_where_the_settings_ask_for_it(given: Given) -> None:
+    shy = replace(CLOCK, on_request=True)
+    silent = run_round((shy,), given, EMPTY, ())
+    assert silent.runs == () and silent.digests == {}
+    asked = replace(given, settings=Settings(version=1, probes_on=("clock",)))
+    assert [run.measurement.failure for run in run_round((shy,), asked, EMPTY, ()).runs] == [None]
+    assert [run.measurement.failure for run in run_round((shy,), asked, EMPTY, ("clock",)).runs] == ["disabled"]

@@ -31,3 +31,5 @@ def test_only_what_facts_look_at_changes_their_digest() -> None:
     assert policy.facts_digest != msgspec.structs.replace(policy, allowed_hardware=("pikvm",)).facts_digest
     switched = msgspec.structs.replace(policy, groups={"default": Group(probes_off=("clock",))})
     assert policy.facts_digest != switched.facts_digest
+    asked = msgspec.structs.replace(policy, groups={"default": Group(probes_on=("clock",))})
+    assert policy.facts_digest != asked.facts_digest
