@@ -10,19 +10,27 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import agent
+from agent.host.this_machine import CONFIG_FILE
 
 if TYPE_CHECKING:
     from agent.config import Config
     from agent.cycle import Tools
     from agent.disk import Folder
+    from agent.host import Host, System
 
 OK, PROBLEM, USAGE = 0, 1, 2
 WORK_WAIT_S: Final = 30.0
+UNSEEN: Final[Mapping[System, str]] = {
+    "linux": "without root the serial number and other users' programs stay unseen; sudo shows more",
+    "macos": "without root other users' programs stay unseen; sudo shows more",
+    "windows": "without administrator rights other users' programs stay unseen; run it as an administrator",
+}
+"""What a person is told who lacks rights that the agent itself has."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +68,7 @@ def _complain(error: Exception, status: int) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    common.add_argument("--config", type=Path, metavar="FILE", help="configuration (default /etc/farhand/agent.yaml)")
+    common.add_argument("--config", type=Path, metavar="FILE", help=f"configuration (default {CONFIG_FILE})")
     common.add_argument(
         "--state-dir", type=Path, metavar="DIR", help="the agent's folder, in place of the configured one"
     )
@@ -128,14 +136,14 @@ def _tools(config: Config, folder: Folder, events: str = "") -> Tools:
         events: what the parent heard of hardware, as it packed it.
     """
     from agent.cycle import Tools
-    from agent.disk import DiskError, Folder
-    from agent.host.linux import LinuxHost, kernel_events
+    from agent.disk import DiskError, marks_at
+    from agent.host.this_machine import this_machine
     from agent.probes import PROBES
     from agent.uplink import connect
 
-    host = LinuxHost(events=kernel_events(events))
+    host = this_machine(events)
     try:
-        marks = Folder.open(Path(config.run_dir))
+        marks = marks_at(config.run_dir)
     except DiskError:
         marks = None
     return Tools(
@@ -174,8 +182,9 @@ def _cycle(options: argparse.Namespace) -> int:
     """One cycle, bounded in every way, as the parent's worker or by hand."""
     import signal
 
-    from agent.cycle import run_cycle, step_back
+    from agent.cycle import run_cycle
     from agent.disk import WORK_LOCK
+    from agent.limits import end_after, step_back
     from agent.parent import CYCLE_S
 
     if options.reply_fd is not None:
@@ -184,7 +193,7 @@ def _cycle(options: argparse.Namespace) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     step_back()
     # The parent kills a worker that hangs; this one is for a worker that lost its parent.
-    signal.alarm(int(CYCLE_S))
+    end_after(CYCLE_S)
     config = _config(options)
     folder = _folder(config)
     folder.lock(WORK_LOCK, WORK_WAIT_S)
@@ -236,39 +245,36 @@ def _existing_folder(config: Config) -> tuple[Folder | None, str]:
         return None, str(error)
 
 
-def _note_what_stays_unseen(why_no_folder: str = "") -> None:
+def _note_what_stays_unseen(host: Host, why_no_folder: str = "") -> None:
     """Say to a person without rights that the agent itself may see more."""
     if why_no_folder:
         logging.warning("%s", why_no_folder)
-    from agent.host import rights
-
-    with open(rights.STATUS, encoding="ascii", errors="replace") as status:
-        if rights.lost(status.read()):
-            logging.warning("without root the serial number and other users' programs stay unseen; sudo shows more")
+    if host.missing_rights():
+        logging.warning("%s", UNSEEN[host.system])
 
 
 def _once(options: argparse.Namespace) -> int:
-    from agent.host.linux import LinuxHost
+    from agent.host.this_machine import this_machine
     from agent.once import once
     from agent.probes import PROBES
 
-    config = _config(options)
+    config, host = _config(options), this_machine()
     folder, why = _existing_folder(config)
-    _note_what_stays_unseen(why)
-    once(LinuxHost(), PROBES, folder, print, off=config.probes_off, as_json=options.json)
+    _note_what_stays_unseen(host, why)
+    once(host, PROBES, folder, print, off=config.probes_off, as_json=options.json)
     return OK
 
 
 def _doctor(options: argparse.Namespace) -> int:
     from agent.doctor import examine
-    from agent.host.linux import LinuxHost
+    from agent.host.this_machine import this_machine
     from agent.probes import PROBES
 
-    config = _config(options)
+    config, host = _config(options), this_machine()
     folder, why = _existing_folder(config)
     tools = _tools(config, folder) if folder is not None else None
-    _note_what_stays_unseen()
-    return OK if examine(config, LinuxHost(), PROBES, tools, why, print) else PROBLEM
+    _note_what_stays_unseen(host)
+    return OK if examine(config, host, PROBES, tools, why, print) else PROBLEM
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -285,13 +291,13 @@ def _status(options: argparse.Namespace) -> int:
 
     from agent import status
     from agent.disk import DiskError
-    from agent.host.linux import LinuxHost
+    from agent.host.this_machine import this_machine
 
     config = _config(options)
     folder, why = _existing_folder(config)
     if why:
         raise DiskError(why)
-    standing = status.read(config, folder, LinuxHost())
+    standing = status.read(config, folder, this_machine())
     if options.json:
         print(msgspec.json.encode(standing).decode())
     else:

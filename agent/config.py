@@ -14,9 +14,10 @@ from typing import Annotated, Any, Final
 import msgspec
 import yaml
 
+from agent.host.this_machine import ABSOLUTE, CONFIG_FILE, RUN_DIR, STATE_DIR
 from agent.wire.signals import KINDS
 
-DEFAULT_PATH: Final = Path("/etc/farhand/agent.yaml")
+DEFAULT_PATH: Final = Path(CONFIG_FILE)
 
 _PLACE = re.compile(r"\A(?P<what>.*?)(?: - at `\$(?P<place>[^`]*)`)?\Z", re.DOTALL)
 _UNKNOWN = re.compile(r"\AObject contains unknown field `(?P<key>.*)`\Z")
@@ -26,8 +27,8 @@ def _advice(words: str) -> msgspec.Meta:
     return msgspec.Meta(description=words)
 
 
-FilePath = Annotated[str, _advice("the absolute path of a file"), msgspec.Meta(pattern=r"\A/")]
-FolderPath = Annotated[str, _advice("the absolute path of a folder"), msgspec.Meta(pattern=r"\A/")]
+FilePath = Annotated[str, _advice("the absolute path of a file"), msgspec.Meta(pattern=ABSOLUTE)]
+FolderPath = Annotated[str, _advice("the absolute path of a folder"), msgspec.Meta(pattern=ABSOLUTE)]
 
 
 class ConfigError(Exception):
@@ -60,8 +61,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     collector: CollectorConfig = CollectorConfig()
     token_file: FilePath | None = None
     """A file that holds an enrolment token; it is deleted once the token was used."""
-    state_dir: FolderPath = "/var/lib/farhand-agent"
-    run_dir: FolderPath = "/run/farhand-agent"
+    state_dir: FolderPath = STATE_DIR
+    run_dir: FolderPath = RUN_DIR
     """A folder in memory, by which a state that was set back is noticed."""
     probes_off: Annotated[tuple[str, ...], _advice("a list of kinds such as [power]")] = ()
     """Kinds that are not measured here, whatever the collector's settings say. One that this agent does not know is no

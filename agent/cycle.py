@@ -6,9 +6,7 @@ This is the composition root of the worker: clocks, chance and folders enter her
 from __future__ import annotations
 
 import logging
-import os
 import random
-import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +35,6 @@ LONGEST_UNENROLLED_S: Final = 3600.0
 CATCH_UP_S: Final = 60.0
 """How soon the next cycle is due while the collector takes what piled up, such as after weeks without a network."""
 
-WORKER_NICE: Final = 10
-WORKER_CPU_S: Final = 20
-WORKER_MEMORY_BYTES: Final = 1024**3
-
 _log = logging.getLogger(__name__)
 
 
@@ -56,20 +50,6 @@ class Tools:
     """A folder in memory; None where there is none."""
     connect: Callable[[Identity, Enrolment | None], Uplink]
     chance: Callable[[], float] = random.random
-
-
-def step_back() -> None:
-    """Put this worker behind what people do, and bound what it may use. A hard limit that is lower already stays."""
-    os.nice(WORKER_NICE)
-    # No core file: it would hold the key.
-    for what, most in (
-        (resource.RLIMIT_CPU, WORKER_CPU_S),
-        (resource.RLIMIT_AS, WORKER_MEMORY_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (least, least))
 
 
 def run_cycle(tools: Tools, occasion: Occasion) -> float:

@@ -14,7 +14,7 @@ from agent import enrol, identity
 from agent.config import Config, unknown_kinds
 from agent.cycle import Tools
 from agent.disk import DiskError
-from agent.host import Host, HostError, rights
+from agent.host import Host, HostError
 from agent.once import measure_now, orders_of
 from agent.probe import Probe
 from agent.runner import Run
@@ -95,11 +95,10 @@ def _about_probe(run: Run) -> Finding:
 def _about_rights(host: Host) -> Iterator[Finding]:
     """Whether this process may see what its probes look at; nothing where the system has no such rights."""
     try:
-        status = host.read_text(rights.STATUS)
+        lost = host.missing_rights()
     except HostError:
         return
-    if status is not None:
-        lost = rights.lost(status)
+    if lost is not None:
         yield Finding(subject="permissions", verdict="partly" if lost else "works", words="; ".join(lost))
 
 

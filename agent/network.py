@@ -1,6 +1,7 @@
 """network: the machine's network interfaces, what each of them is, and by which of them it reaches the internet.
 
-Read out of /sys/class/net (Documentation/ABI/testing/sysfs-class-net of Linux) and the kernel's own choice of a route.
+Read out of /sys/class/net (Documentation/ABI/testing/sysfs-class-net of Linux), or out of what other systems say in a
+call, and of the kernel's own choice of a route.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from agent.host import Host, HostDeniedError, Route
+from agent.host import Adapter, Host, HostDeniedError, Route
 from agent.wire.signals import InterfaceKind
 
 Access = Literal["ethernet", "wifi", "mobile", "other"]
@@ -86,6 +87,8 @@ def read_interfaces(host: Host) -> dict[str, Interface]:
     Raises:
         HostDeniedError: they cannot be seen. A machine has a loopback at least.
     """
+    if host.system != "linux":
+        return {one.name: _of_adapter(one) for one in sorted(host.adapters(), key=lambda one: one.name)}
     names = sorted(host.list_dir(FOLDER), key=lambda name: name.startswith(PASSING))[:MAX_INTERFACES]
     if not names:
         raise HostDeniedError(f"{FOLDER}: no interface can be seen, not even the loopback")
@@ -161,6 +164,10 @@ def _lowest_are(one: Interface, interfaces: Mapping[str, Interface], kind: Inter
         level = [interfaces[name] for found in level for name in found.below if name in interfaces]
         reached += level
     return [found.kind == kind for found in reached]
+
+
+def _of_adapter(one: Adapter) -> Interface:
+    return Interface(name=one.name, kind=one.kind, up=one.up, mtu=one.mtu, driver=one.driver, passing=one.inner)
 
 
 def _interface(host: Host, name: str, entries: tuple[str, ...]) -> Interface:

@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import time
+from _collections_abc import Callable  # what collections.abc is made of, without the rest of collections
 
 from agent.uevents import Hardware, listen
 
@@ -37,16 +38,28 @@ def main(arguments: list[str]) -> int:
     options = arguments[1:]
     stop = _listen()
     hardware = Hardware(listen())
+    repeat(
+        lambda occasion: _cycle([*options, *_heard(hardware)], occasion, CYCLE_S, stop),
+        lambda delay_s: _told_to_stop(stop, delay_s, hardware),
+    )
+    _cycle(options, "stopping", LAST_WORDS_S, None)
+    return 0
+
+
+def repeat(cycle: Callable[[str], bytes], told_to_stop: Callable[[float], bool]) -> None:
+    """Run cycles until told to stop.
+
+    Args:
+        cycle: runs one of this occasion, and gives what its worker said.
+        told_to_stop: waits so many seconds; True as soon as it is time to stop.
+    """
     delay_s = DEFAULT_DELAY_S
     occasion = "started"
     while True:
-        reply = _cycle([*options, *_heard(hardware)], occasion, CYCLE_S, stop)
-        delay_s = _delay_of(reply, delay_s)
-        if _told_to_stop(stop, _jittered(delay_s, os.urandom(1)[0] / 255), hardware):
-            break
+        delay_s = _delay_of(cycle(occasion), delay_s)
+        if told_to_stop(_jittered(delay_s, os.urandom(1)[0] / 255)):
+            return
         occasion = "scheduled"
-    _cycle(options, "stopping", LAST_WORDS_S, None)
-    return 0
 
 
 def _listen() -> int:

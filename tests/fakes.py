@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from agent.host import (
+    Adapter,
     HostDeniedError,
     HostError,
     KernelEvent,
     Login,
+    PowerState,
     Process,
     RegistryValue,
     Route,
@@ -68,6 +70,10 @@ class FakeHost:
         tcp: the kernel's figures of established sockets.
         commands: output by command line.
         registry: values of the keys of a Windows registry, by path.
+        smbios: structures of the SMBIOS table, of a machine that gives them in a call.
+        power: how it is powered, of a machine that says it in a call.
+        adapters: network interfaces, of a machine that shows none in files.
+        missing_rights: what the agent's process lacks; None where the system has no such rights.
         routes, used: default routes, and the kernel's choice; by default the first of each protocol.
         neighbours: hardware address by interface and address.
         names: what name servers answer.
@@ -90,6 +96,10 @@ class FakeHost:
         logins: Iterable[Login] = (),
         commands: Mapping[tuple[str, ...], str] | None = None,
         registry: Mapping[str, Mapping[str, RegistryValue]] | None = None,
+        smbios: bytes = b"",
+        power: PowerState | None = None,
+        adapters: Iterable[Adapter] = (),
+        missing_rights: Iterable[str] | None = None,
         now: datetime = NOON,
         uptime_s: float = 7200.0,
         awake_s: float = 3600.0,
@@ -118,6 +128,10 @@ class FakeHost:
         self._logins = tuple(logins)
         self._commands = dict(commands or {})
         self._registry = dict(registry or {})
+        self._smbios = smbios
+        self._power = power
+        self._adapters = tuple(adapters)
+        self._missing_rights = tuple(missing_rights) if missing_rights is not None else None
         self._now = now
         self._uptime_s = uptime_s
         self._awake_s = awake_s
@@ -204,6 +218,18 @@ class FakeHost:
         if path in self._denied:
             raise HostDeniedError(f"{path}: access is denied")
         return next((values for key, values in self._registry.items() if key.casefold() == path.casefold()), {})
+
+    def smbios(self) -> bytes:
+        return self._smbios
+
+    def power(self) -> PowerState | None:
+        return self._power
+
+    def adapters(self) -> tuple[Adapter, ...]:
+        return self._adapters
+
+    def missing_rights(self) -> tuple[str, ...] | None:
+        return self._missing_rights
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         try:

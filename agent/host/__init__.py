@@ -6,9 +6,29 @@ Every method is bounded in time and amount, starts no shell, and raises HostErro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
+
+from .things import Adapter, KernelEvent, Login, PowerState, Process, Route, Service, Socket, TcpInfo
+
+__all__ = [
+    "Adapter",
+    "Host",
+    "HostBrokenError",
+    "HostDeniedError",
+    "HostError",
+    "HostTimeoutError",
+    "KernelEvent",
+    "Login",
+    "PowerState",
+    "Process",
+    "RegistryValue",
+    "Route",
+    "Service",
+    "Socket",
+    "System",
+    "TcpInfo",
+]
 
 System = Literal["linux", "macos", "windows"]
 RegistryValue = str | int | bytes | tuple[str, ...]
@@ -29,94 +49,6 @@ class HostTimeoutError(HostError):
 
 class HostBrokenError(HostError):
     """What was asked about is there, and fails."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """One running process."""
-
-    pid: int
-    name: str
-    """Base name of the executable, or the kernel's name where the executable cannot be read."""
-    path: str | None
-    """Path of the executable; None where this agent may not look into the process."""
-    parent_pid: int = 0
-    aliases: tuple[str, ...] = ()
-    """Other names it goes by: the kernel's name (cut to 15 bytes on Linux), the script that an interpreter runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """One background service that the system knows how to start."""
-
-    name: str
-    """Unit with its suffix on Linux, such as ssh.service."""
-    enabled: bool
-    """It starts by itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Socket:
-    """One TCP socket."""
-
-    state: Literal["listen", "established"]
-    local_address: str
-    local_port: int
-    peer_address: str = ""
-    peer_port: int = 0
-    pid: int | None = None
-    """Owning process; None where it is none of those that were asked about. Where processes share the socket, the one
-    that was there first for a listening socket, the newest for an established one."""
-
-    @property
-    def is_loopback(self) -> bool:
-        """True where it can be reached from this machine alone."""
-        return self.local_address == "::1" or self.local_address.startswith("127.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TcpInfo:
-    """What the kernel knows about one established TCP connection (Linux: struct tcp_info)."""
-
-    min_rtt_ms: float | None
-    rtt_ms: float | None
-    bytes_acked: int
-    bytes_received: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """One entry of the system's list of logged-in users that came from elsewhere. No account name."""
-
-    terminal: str
-    peer: str
-    started_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One way to other networks."""
-
-    interface: str
-    """Name of the interface it leaves by."""
-    family: Literal["ipv4", "ipv6"]
-    gateway: str = ""
-    """Address of the next router; empty where there is none, as on tunnels."""
-    metric: int = 0
-    """The smallest one of a table is used."""
-    table: int = 254
-    """Number of the routing table; 254 is the main one of Linux."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelEvent:
-    """One message of the kernel that hardware came or went."""
-
-    at: datetime
-    action: Literal["add", "remove", "change"]
-    subsystem: Literal["usb", "drm"]
-    device: str
-    """Port of a USB device such as 1-2.3, name of a graphics card such as card1."""
 
 
 class Host(Protocol):
@@ -198,6 +130,24 @@ class Host(Protocol):
         """
         ...
 
+    def smbios(self) -> bytes:
+        """The structures of the SMBIOS table as the firmware wrote them; empty on systems that show them in files, or
+        have none.
+
+        Raises:
+            HostError: the firmware does not give them.
+        """
+        ...
+
+    def power(self) -> PowerState | None:
+        """How the machine is powered; None on systems that say it in files or by a program."""
+        ...
+
+    def missing_rights(self) -> tuple[str, ...] | None:
+        """A sentence for every right that this process lacks, with what stays unseen without it; None where the system
+        has no such rights."""
+        ...
+
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         """Standard output of a command of `agent.host.commands`, whatever its exit status.
 
@@ -246,6 +196,10 @@ class Host(Protocol):
 
     def logins(self) -> tuple[Login, ...]:
         """Logins from elsewhere that last."""
+        ...
+
+    def adapters(self) -> tuple[Adapter, ...]:
+        """All network interfaces; empty on Linux, where files say what each is."""
         ...
 
     def route_to(self, address: str) -> Route | None:

@@ -17,7 +17,7 @@ import stat
 import subprocess  # noqa: TID251 - this is the host layer
 import time
 import zoneinfo
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final, Literal
@@ -32,7 +32,6 @@ from agent.host import (
     KernelEvent,
     Login,
     Process,
-    RegistryValue,
     Service,
     Socket,
     System,
@@ -40,7 +39,9 @@ from agent.host import (
 )
 from agent.uevents import unpack
 
+from . import rights
 from .commands import ALLOWED
+from .elsewhere import Elsewhere
 from .linux_network import LinuxNetwork
 from .logins import read_logins
 from .proc import parse_stat, read_bytes, read_processes, read_sockets
@@ -67,7 +68,7 @@ SAME_PICTURE_S: Final = 0.5
 """For how long one look at all processes serves: the probes of a cycle share it, which spares most of its cost."""
 
 
-class LinuxHost(LinuxNetwork):
+class LinuxHost(LinuxNetwork, Elsewhere):
     """The machine this agent runs on."""
 
     system: System = "linux"
@@ -143,13 +144,9 @@ class LinuxHost(LinuxNetwork):
         except OSError as error:
             raise HostBrokenError(f"{path}: {error.strerror}") from error
 
-    def registry_keys(self, path: str) -> tuple[str, ...]:
-        del path  # there is none
-        return ()
-
-    def registry_values(self, path: str) -> Mapping[str, RegistryValue]:
-        del path
-        return {}
+    def missing_rights(self) -> tuple[str, ...] | None:
+        status = self.read_text(rights.STATUS)
+        return tuple(rights.lost(status)) if status is not None else None
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         if tuple(command) not in ALLOWED:

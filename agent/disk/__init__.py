@@ -1,0 +1,11 @@
+"""disk: the agent's folder, and the few operations on it whose order decides what a power cut leaves behind.
+
+`Folder` is the real one of this operating system; `Disk` is what the rest of the agent knows of it.
+"""
+
+from __future__ import annotations
+
+from .base import AGENT_LOCK, WORK_LOCK, Disk, DiskError
+from .posix import Folder, marks_at
+
+__all__ = ["AGENT_LOCK", "WORK_LOCK", "Disk", "DiskError", "Folder", "marks_at"]

@@ -1,0 +1,119 @@
+"""things: what a host tells of: processes, services, sockets, logins, routes, interfaces, power and kernel events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """One running process."""
+
+    pid: int
+    name: str
+    """Base name of the executable, or the kernel's name where the executable cannot be read."""
+    path: str | None
+    """Path of the executable; None where this agent may not look into the process."""
+    parent_pid: int = 0
+    aliases: tuple[str, ...] = ()
+    """Other names it goes by: the kernel's name (cut to 15 bytes on Linux), the script that an interpreter runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One background service that the system knows how to start."""
+
+    name: str
+    """Unit with its suffix on Linux, such as ssh.service."""
+    enabled: bool
+    """It starts by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Socket:
+    """One TCP socket."""
+
+    state: Literal["listen", "established"]
+    local_address: str
+    local_port: int
+    peer_address: str = ""
+    peer_port: int = 0
+    pid: int | None = None
+    """Owning process; None where it is none of those that were asked about. Where processes share the socket, the one
+    that was there first for a listening socket, the newest for an established one."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """True where it can be reached from this machine alone."""
+        return self.local_address == "::1" or self.local_address.startswith("127.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpInfo:
+    """What the kernel knows about one established TCP connection (Linux: struct tcp_info)."""
+
+    min_rtt_ms: float | None
+    rtt_ms: float | None
+    bytes_acked: int
+    bytes_received: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """One entry of the system's list of logged-in users that came from elsewhere. No account name."""
+
+    terminal: str
+    peer: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One way to other networks."""
+
+    interface: str
+    """Name of the interface it leaves by."""
+    family: Literal["ipv4", "ipv6"]
+    gateway: str = ""
+    """Address of the next router; empty where there is none, as on tunnels."""
+    metric: int = 0
+    """The smallest one of a table is used."""
+    table: int = 254
+    """Number of the routing table; 254 is the main one of Linux."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapter:
+    """One network interface, as a system describes it that shows none of it in files."""
+
+    name: str
+    """Name by which routes speak of it."""
+    kind: Literal["ethernet", "wifi", "mobile", "bluetooth", "tunnel", "bridge", "virtual", "loopback", "other"]
+    up: bool
+    mtu: int
+    driver: str | None = None
+    """What drives it, or the type of tunnel, in the maker's or the system's word."""
+    inner: bool = False
+    """An end of a container or a virtual machine: it comes and goes with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerState:
+    """What a system call says of the power supply; None where it does not say."""
+
+    on_mains: bool | None
+    has_battery: bool
+    lid_closed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelEvent:
+    """One message of the kernel that hardware came or went."""
+
+    at: datetime
+    action: Literal["add", "remove", "change"]
+    subsystem: Literal["usb", "drm"]
+    device: str
+    """Port of a USB device such as 1-2.3, name of a graphics card such as card1."""

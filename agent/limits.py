@@ -1,0 +1,31 @@
+"""limits: what a worker may use of the laptop, and how long it may take."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from typing import Final
+
+WORKER_NICE: Final = 10
+WORKER_CPU_S: Final = 20
+WORKER_MEMORY_BYTES: Final = 1024**3
+
+
+def step_back() -> None:
+    """Put this worker behind what people do, and bound what it may use. A hard limit that is lower already stays."""
+    os.nice(WORKER_NICE)
+    # No core file: it would hold the key.
+    for what, most in (
+        (resource.RLIMIT_CPU, WORKER_CPU_S),
+        (resource.RLIMIT_AS, WORKER_MEMORY_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        hard = resource.getrlimit(what)[1]
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (least, least))
+
+
+def end_after(seconds: float) -> None:
+    """End this process when the time is up, whatever it is doing then."""
+    signal.alarm(int(seconds))
