@@ -6,7 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
-UNIT := -m "not browser and not netns and not slow and not soak"
+UNIT := -m "not browser and not netns and not slow and not soak and not container"
+# What starts whole programs, browsers, networks and machines has this one to itself.
+WHOLE := -m "(browser or netns or slow or container) and not soak"
 
 .PHONY: help setup system run demo smoke test check soak bench screenshots packages clean
 
@@ -46,7 +48,8 @@ smoke: $(READY)
 
 test: $(READY) system
 	@$(MAKE) --no-print-directory lint
-	@$(PYTEST) -m "not soak"
+	@$(PYTEST) $(UNIT) --numprocesses auto
+	@$(PYTEST) $(WHOLE)
 
 check: $(READY)
 	@$(MAKE) --no-print-directory lint
