@@ -49,7 +49,9 @@ class Noted:
     takes from one report is still in the note for the next one. It stays on the laptop.
     """
 
-    signal: Signal
+    signal: Signal | None
+    """None where there is nothing to say yet: a volatile kind that sums up a day speaks when the day is over. Without a
+    note of before there is something to say, so that a first report and a person who asks are told."""
     note: bytes
     """At most 64 KB; empty: nothing is kept."""
 

@@ -17,6 +17,7 @@ from agent.host import HostBrokenError, HostDeniedError, HostError, HostTimeoutE
 from agent.probe import MAX_NOTE_BYTES, Given, Noted, Probe, Unavailable
 from agent.state import Moment, Pause, State
 from agent.wire.report import NOTHING, Digest, Failure, Measurement, encode_signal, is_stable, outcome_digest
+from agent.wire.signals import Signal
 
 CYCLE_S: Final = 30.0
 """Wall time that all probes of a cycle share; those that come later report a timeout."""
@@ -39,6 +40,8 @@ class Run:
     """Why there is no signal, in words."""
     remedy: str = ""
     """What would make it work."""
+    has_nothing_to_say: bool = False
+    """The probe ran, and only noted something: there is nothing to report."""
 
     @property
     def why(self) -> str:
@@ -112,7 +115,7 @@ def run_round(
                 rests.pop(kind, None)
             if run.note is not None:
                 notes[kind] = run.note
-        if run is not None:
+        if run is not None and not run.has_nothing_to_say:
             runs.append(run)
         if is_stable(kind):
             if run is not None:
@@ -168,18 +171,21 @@ def run_probe(probe: Probe, given: Given, deadline_s: float) -> Run:
         over_budget=over_budget,
         detail=detail,
         remedy=remedy,
+        has_nothing_to_say=failure is None and outcome.data is None,
     )
 
 
 def _collect(probe: Probe, given: Given, outcome: _Outcome) -> None:
     started = time.thread_time()
     try:
-        found = probe.collect(given)
+        found: Signal | Noted | None = probe.collect(given)
         if isinstance(found, Noted):
             if len(found.note) > MAX_NOTE_BYTES:
                 raise ValueError(f"a note of {len(found.note)} bytes")
             outcome.note, found = found.note, found.signal
-        outcome.data = encode_signal(found)
+            if found is None and probe.signal.stable:
+                raise ValueError("a stable kind always has something to say")
+        outcome.data = encode_signal(found) if found is not None else None
     except Exception as error:  # a probe may raise anything, or give what cannot be sent: it becomes a failure
         outcome.error = error
     outcome.cpu_s = time.thread_time() - started

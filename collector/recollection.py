@@ -14,7 +14,7 @@ from agent.wire.report import decode_report
 from agent.wire.signals import Displays, LandmarkRtt, RemoteSessions, UsbDevices
 from agent.wire.signing import SENDING_HEADER
 
-from . import landmark_days
+from . import landmark_days, use_days
 from .attachments import fold
 from .instants import from_ms
 from .judgement.view import (
@@ -24,6 +24,7 @@ from .judgement.view import (
     Newest,
     PastFinding,
     SessionTrack,
+    UseDay,
 )
 from .projection import (
     Sent,
@@ -47,6 +48,7 @@ class State:
     attachments: dict[bytes, Attachment] = field(default_factory=dict)
     landmark_days: dict[tuple[str, str], tuple[datetime, LandmarkDay]] = field(default_factory=dict)
     """With the moment of the newest figures, by day and way."""
+    use_days: dict[str, UseDay] = field(default_factory=dict)
     past: tuple[PastFinding, ...] = ()
     band: Band = "none"
     skew_s: float | None = None
@@ -88,3 +90,5 @@ def fold_in(state: State, row: Any) -> None:
             state.attachments |= fold(state.attachments, signal, at, state.skew_s)
         elif isinstance(signal, LandmarkRtt) and not landmark_days.problem(signal, at):
             state.landmark_days[signal.day, signal.through] = at, landmark_days.day_of(signal)
+        elif isinstance(signal, use_days.OfADay) and not use_days.problem(signal, at):
+            state.use_days[signal.day] = use_days.folded(state.use_days.get(signal.day), signal)

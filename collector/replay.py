@@ -39,7 +39,17 @@ from .recollection import State, fold_in, followed
 from .store import alerts, assessments, claims, learnt, schema
 from .store import attachments as plugged
 from .store.database import StoreError
-from .store.views import AWAKE_DAYS, EGRESS_DAYS, INCIDENT_DAYS, LANDMARK_DAYS, egress_of, newest_by_kind, past_findings
+from .store.views import (
+    AWAKE_DAYS,
+    EGRESS_DAYS,
+    INCIDENT_DAYS,
+    LANDMARK_DAYS,
+    USE_DAYS,
+    egress_of,
+    newest_by_kind,
+    past_findings,
+)
+from .use_days import ends_at
 
 MOST_DUE = 1000
 """Judgements between two reports; a device that is never heard again stops there."""
@@ -210,6 +220,9 @@ class _Past:
                 day
                 for _, (moment, day) in sorted(state.landmark_days.items())
                 if at - moment <= timedelta(days=LANDMARK_DAYS)
+            ),
+            use_days=tuple(
+                used for day, used in sorted(state.use_days.items()) if at - ends_at(day) <= timedelta(days=USE_DAYS)
             ),
             egresses=seen_until([track for _, track in self._egresses], at, timedelta(days=EGRESS_DAYS)),
             roster=self._roster.at(to_ms(at)),

@@ -21,7 +21,9 @@ from agent.wire.signals import (
     NetworkInterface,
     NetworkPath,
     Platform,
+    Posture,
     Power,
+    Presence,
     RemoteSession,
     RemoteSessions,
     RemoteTool,
@@ -171,6 +173,24 @@ def landmark_rtt(
     return LandmarkRtt(day=day, through=through, access=access, times=times)
 
 
+PRESENCE = Presence(day="2026-11-20", looked=61, active=49, active_hours=9, longest_pause=84, pauses_told=True)
+"""A working day."""
+POSTURE = Posture(
+    day="2026-11-20",
+    looked=61,
+    hours=11,
+    lid_closed=2,
+    on_mains=40,
+    external_display=38,
+    own_display_off=0,
+    remote_session=0,
+    asleep_hours=13.2,
+    sleeps=2,
+    starts=1,
+    battery_cycles=212,
+    battery_holds_percent=91,
+)
+"""At a desk for most of it."""
 LANDMARKS = landmark_rtt(ashburn=9.1, frankfurt=88.0, san_jose=62.4)
 """A day near New York."""
 

@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from agent.wire import signals
 from agent.wire.report import Failure
 from agent.wire.signals import Display, HardwareEvent, LandmarkTimes, Signal, UsbDevice
 
@@ -172,6 +173,15 @@ class LandmarkDay(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[LandmarkTimes, ...]
 
 
+class UseDay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the laptop says of one day: as it came, bounded by the wire's ranges."""
+
+    day: str
+    """Such as 2026-11-21, UTC."""
+    presence: signals.Presence | None = None
+    posture: signals.Posture | None = None
+
+
 class HomePlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where somebody works, as the roster says or as it was learnt."""
 
@@ -243,6 +253,8 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last 30 days, the one last seen at the end."""
     landmark_days: tuple[LandmarkDay, ...] = ()
     """Of the last 14 days, oldest first; several of one day where it went through a tunnel for a part of it."""
+    use_days: tuple[UseDay, ...] = ()
+    """Of the last 21 days, oldest first."""
     roster: RosterEntry | None = None
     learnt: LearntPlace | None = None
     integrity: Integrity = Integrity()

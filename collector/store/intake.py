@@ -15,13 +15,14 @@ from sqlalchemy import bindparam, delete, func, insert, select
 from sqlalchemy.engine import Connection
 
 from agent.wire.signals import KINDS, Displays, LandmarkRtt, RemoteSessions, UsbDevices
-from collector import landmark_days
+from collector import landmark_days, use_days
 from collector.instants import from_ms, to_ms
 from collector.judgement.view import SessionTrack
 from collector.projection import MOST_SESSIONS, measured_at, read, session_key, skew_s, track_sessions, unreadable
 from collector.streams import MOST_KINDS, Advance, Incident, IncidentKind, Stream, advance
 
 from . import attachments, egresses, schema
+from . import use_days as days_of_use
 from .egresses import Nowhere, Places
 from .risk_log import RENEW_MS
 from .rows import Arrival, Batch, heard_row, incident_row, report_row, run_row, stream_of, stream_row, write
@@ -252,6 +253,12 @@ def _gather_measurements(
                 "last_ms": to_ms(at),
                 "body": msgspec.json.encode(landmark_days.day_of(signal)),
             }
+        elif isinstance(signal, use_days.OfADay):
+            wrong = use_days.problem(signal, at)
+            if wrong:
+                problems.setdefault("malformed", []).append(wrong)
+            else:
+                days_of_use.gather(connection, batch, device_id, signal)
     for name, kinds in problems.items():
         batch.incidents.append(incident_row(device_id, Incident(name, len(kinds), kinds[0]), received_ms))
 

@@ -48,6 +48,7 @@ class Batch:
     sessions: dict[tuple[str, bytes], dict[str, Any]] = field(default_factory=dict)
     attachments: dict[tuple[str, bytes], Attachment] = field(default_factory=dict)
     landmark_days: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    use_days: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     egresses: dict[tuple[str, str], int] = field(default_factory=dict)
     streams: dict[int, Stream] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
@@ -69,6 +70,7 @@ def write(connection: Connection, batch: Batch) -> None:
         (schema.signals, list(batch.signals.values())),
         (schema.sessions, list(batch.sessions.values())),
         (schema.landmark_days, list(batch.landmark_days.values())),
+        (schema.use_days, list(batch.use_days.values())),
         (schema.pending, [{"device_id": device_id} for device_id in sorted(batch.devices)]),
     ):
         if replaced:

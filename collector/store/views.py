@@ -26,13 +26,14 @@ from collector.judgement.view import (
 )
 from collector.projection import SESSION_MEMORY, integrity, newest_of
 
-from . import attachments, claims, schema
+from . import attachments, claims, schema, use_days
 
 DAY_MS: Final = 86_400_000
 INCIDENT_DAYS: Final = 30
 AWAKE_DAYS: Final = 7
 EGRESS_DAYS: Final = 30
 LANDMARK_DAYS: Final = 14
+USE_DAYS: Final = 21
 
 _assessment = msgspec.json.Decoder(Assessment)
 _track = msgspec.json.Decoder(SessionTrack)
@@ -91,6 +92,7 @@ def _since(days: int) -> ColumnElement[int]:
 def _statements() -> dict[str, Select[Any]]:
     """Made once: building one costs as much as running it."""
     incidents, silences, sessions, streams = schema.incidents, schema.silences, schema.sessions, schema.streams
+    used = schema.use_days
     egresses, days, learnt, made = schema.egresses, schema.landmark_days, schema.learnt_places, schema.assessments
     last = (
         _about(streams, streams.c.device_id, func.max(streams.c.last_ms).label("last_ms"))
@@ -115,6 +117,9 @@ def _statements() -> dict[str, Select[Any]]:
         "landmark_days": _about(days, days.c.device_id, days.c.body)
         .where(days.c.last_ms >= _since(LANDMARK_DAYS))
         .order_by(days.c.day, days.c.through),
+        "use_days": _about(used, used.c.device_id, used.c.body)
+        .where(used.c.last_ms >= _since(USE_DAYS))
+        .order_by(used.c.day),
         "attachments": _about(schema.attachments).where(attachments.since(_NOW_MS)),
         "learnt": _about(learnt, learnt.c.device_id, learnt.c.place),
         "assessments": _about(made, made.c.device_id, made.c.body),
@@ -136,6 +141,7 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
         attachments=attachments.judged(rows.of("attachments", device_id), newest),
         egresses=tuple(egress_of(row) for row in rows.of("egresses", device_id)),
         landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.of("landmark_days", device_id)),
+        use_days=tuple(use_days.day_of(row.body) for row in rows.of("use_days", device_id)),
         roster=rows.roster.get(device_id),
         learnt=next((_learnt.decode(row.place) for row in rows.of("learnt", device_id)), None),
         integrity=_integrity(device, rows),

@@ -55,6 +55,19 @@ def test_a_probe_is_given_what_it_noted_the_last_time() -> None:
     assert stored.notes == {"clock": b"3"}
 
 
+def test_a_run_that_has_nothing_to_say_is_noted_and_not_reported() -> None:
+    probe = Probe(signal=LandmarkRtt, collect=lambda given: Noted(signal=None, note=b"1"), every_s=0)
+    done = run_round((probe,), Given(host=Laptop(), catalogue=None), EMPTY, ())
+    assert (done.runs, done.notes) == ((), {"landmark_rtt": b"1"})
+    assert "landmark_rtt" in done.ran
+
+
+def test_a_stable_kind_always_has_something_to_say() -> None:
+    probe = Probe(signal=Clock, collect=lambda given: Noted(signal=None, note=b"1"), every_s=0)
+    done = run_round((probe,), Given(host=Laptop(), catalogue=None), EMPTY, ())
+    assert [one.measurement.failure for one in done.runs] == ["crashed"]
+
+
 @pytest.mark.parametrize("error", [ValueError("oops"), Unavailable("absent", "nothing there")])
 def test_a_run_that_fails_leaves_the_note_as_it_was(error: Exception) -> None:
     def failing(given: Given) -> Signal:

@@ -10,6 +10,7 @@ import pytest
 from agent.config import CollectorConfig, Config
 from agent.cycle import run_cycle
 from agent.disk import Folder
+from agent.host.commands import LOGIND_IDLE
 from agent.probes import PROBES
 from agent.uplink import connect
 from agent.wire.report import decode_signal
@@ -35,6 +36,7 @@ def host() -> Laptop:
     found: Laptop = at_home(
         host=Laptop,
         names={one.host: [f"18.192.{n}.10"] for n, one in enumerate(LANDMARKS)},
+        commands={LOGIND_IDLE: "b false\nt 0\n"},
         rtt_ms=lambda address: 9.0 * (1 + int(address.split(".")[2])) + chance.expovariate(0.2),
     )
     return found
@@ -54,7 +56,9 @@ def test_a_quiet_day_costs_less_than_half_a_megabyte(collector: FakeCollector, f
         run_cycle(day, "scheduled")
     assert len(collector.reports) == CYCLES
     quiet = collector.received()[10:]
-    assert {m.kind for report in quiet for m in report.measurements} == {"remote_sessions", "landmark_rtt"}
+    often = [m.kind for report in quiet for m in report.measurements]
+    assert set(often) == {"remote_sessions", "landmark_rtt", "presence", "posture"}
+    assert (often.count("presence"), often.count("posture")) == (1, 1), "said once, of the day that is over"
     rounds = [m for report in quiet for m in report.measurements if m.kind == "landmark_rtt"]
     print(f"{collector.bytes_seen / CYCLES:.0f} bytes a cycle, {collector.bytes_seen} a day")
     print(f"{len(host.connected)} connections to landmarks, {len(host.connected) * CONNECTION_BYTES} bytes")

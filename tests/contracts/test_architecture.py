@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = [path for top in ("agent", "collector") for path in sorted((ROOT / top).rglob("*.py"))]
 LONGEST = 310
 READ_BY_NO_FACT = {
-    "power": "context for people; its rules come with the posture signals",
+    "power": "the present moment, for people; rules look at whole days, which posture counts",
 }
 
 

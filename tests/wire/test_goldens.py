@@ -22,7 +22,9 @@ from tests.laptop import (
     NO_SESSIONS,
     PANEL,
     PLATFORM,
+    POSTURE,
     POWER,
+    PRESENCE,
     RECEIVER,
     THROUGH_VPN,
     Laptop,
@@ -53,6 +55,8 @@ def sample(name: str) -> wire.Report:
         return laptop.report(NOON, NO_SESSIONS, **fixed)
     if name == "network":
         return laptop.report(NOON, THROUGH_VPN, LANDMARKS, **fixed)
+    if name == "habits":
+        return laptop.report(NOON, PRESENCE, POSTURE, **fixed)
     if name == "hardware":
         at = NOON - timedelta(minutes=3)
         gadget = UsbDevice(
@@ -109,7 +113,7 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
             wire.decode_signal(measurement.kind, measurement.data)
 
 
-@pytest.mark.parametrize("name", ["everything", "quiet", "failures", "network", "hardware"])
+@pytest.mark.parametrize("name", ["everything", "quiet", "failures", "network", "hardware", "habits"])
 def test_todays_report_is_written_as_its_golden(name: str) -> None:
     assert json.loads(wire.encode_report(sample(name))) == json.loads((FOLDER / "v1" / f"{name}.json").read_bytes())
 

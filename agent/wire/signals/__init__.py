@@ -9,6 +9,7 @@ is a new kind. Strings are what the laptop says, so every reader treats them as 
 from __future__ import annotations
 
 from .base import Count, NonNegative, Port, Sha256, Signal
+from .habits import Posture, Presence
 from .hardware import Display, Displays, HardwareEvent, UsbDevice, UsbDevices, UsbInterface, UsbStorage
 from .machine import Clock, Platform, Power
 from .network import (
@@ -32,6 +33,8 @@ SIGNALS: tuple[type[Signal], ...] = (
     Displays,
     NetworkPath,
     LandmarkRtt,
+    Presence,
+    Posture,
 )
 KINDS: dict[str, type[Signal]] = {signal.kind: signal for signal in SIGNALS}
 STABLE_KINDS: frozenset[str] = frozenset(signal.kind for signal in SIGNALS if signal.stable)
@@ -56,7 +59,9 @@ __all__ = [
     "NonNegative",
     "Platform",
     "Port",
+    "Posture",
     "Power",
+    "Presence",
     "RemoteLogin",
     "RemoteSession",
     "RemoteSessions",

@@ -20,6 +20,7 @@ from .heard import (
     signals,
     silences,
     streams,
+    use_days,
 )
 from .judged import alert_events, alerts, assessments, contexts, pending, risk_log
 from .people import audit, credentials, users
@@ -53,5 +54,6 @@ __all__ = [
     "silences",
     "streams",
     "travel",
+    "use_days",
     "users",
 ]

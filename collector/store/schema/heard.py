@@ -142,6 +142,17 @@ landmark_days = Table(
     Index("landmark_days_by_time", "last_ms"),
 )
 
+use_days = Table(
+    "use_days",
+    metadata,
+    Column("device_id", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("last_ms", BigInteger, nullable=False, comment="when the day was over"),
+    Column("body", LargeBinary, nullable=False, comment="JSON UseDay: what the laptop says of that day"),
+    Index("use_days_by_time", "last_ms"),
+    comment="What each device says of whole days: counts of use, of how it was kept, of its input.",
+)
+
 attachments = Table(
     "attachments",
     metadata,

@@ -1,0 +1,58 @@
+"""use_days: what a laptop says of whole days: how much it was used, how it was kept, by which input. Pure.
+
+Each kind speaks of a day by itself; what they say of one day stands together, so that rules about weeks read one row
+per day. Ingest and replay use the same functions.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+import msgspec
+
+from agent.wire.signals import Posture, Presence
+from collector.judgement.view import UseDay
+
+MOST_LATE: Final = timedelta(days=62)
+"""A day is said when it is over: at the next start, however long the laptop rested."""
+OFF_BY: Final = timedelta(days=1)
+"""A laptop's day may be ahead of the collector's by a clock that is a little wrong."""
+
+OfADay = Presence | Posture
+"""Signals that speak of one day."""
+
+
+def problem(signal: OfADay, at: datetime) -> str:
+    """Why a day's figures are not used; empty when they are.
+
+    Args:
+        at: collector time of the measurement.
+    """
+    kind = signal.kind
+    try:
+        day = date.fromisoformat(signal.day)
+    except ValueError:
+        return f"{kind}: no day"
+    if not -MOST_LATE <= day - at.date() <= OFF_BY:
+        return f"{kind}: a day far from the collector's"
+    if isinstance(signal, Presence):
+        impossible = signal.active > signal.looked or signal.active_hours > signal.active
+    else:
+        desktop = (signal.external_display, signal.own_display_off, signal.remote_session)
+        told = (signal.lid_closed, signal.on_mains, *desktop)
+        impossible = any(count is not None and count > signal.looked for count in told)
+    return f"{kind}: an absurd value" if impossible else ""
+
+
+def folded(known: UseDay | None, signal: OfADay) -> UseDay:
+    """A day after one more signal about it."""
+    base = known or UseDay(day=signal.day)
+    if isinstance(signal, Presence):
+        return msgspec.structs.replace(base, presence=signal)
+    return msgspec.structs.replace(base, posture=signal)
+
+
+def ends_at(day: str) -> datetime:
+    """The moment at which a day is over."""
+    return datetime.combine(date.fromisoformat(day) + timedelta(days=1), time.min, UTC)
