@@ -311,7 +311,9 @@ def test_a_box_of_the_home_lab_is_quiet_while_the_policy_allows_it_and_told_when
 
 
 def test_somebody_who_works_in_a_virtual_machine_has_its_pointer_and_monitor() -> None:
-    virtual = msgspec.structs.replace(PLATFORM, hypervisor="kvm")
+    virtual = msgspec.structs.replace(
+        PLATFORM, manufacturer="QEMU", product="Standard PC (Q35 + ICH9, 2009)", chassis="other", hypervisor="kvm"
+    )
     tablet = usb("0627:0001", "QEMU", "QEMU USB Tablet", hid(0), hid(1, "pointer", absolute=True), hid(2, "mouse"))
     shown = signals.Displays(displays=(monitor("RHT", "1234", "QEMU Monitor"),))
     made = judged(view(virtual, signals.UsbDevices(devices=(tablet,)), shown), policy=Policy(home_countries=("DE",)))
