@@ -9,7 +9,7 @@ from typing import Final
 from agent.host import Host
 from agent.wire.report import Failure
 from agent.wire.settings import Catalogue, Settings
-from agent.wire.signals import Signal
+from agent.wire.signals import Signal, TimingWindow
 
 MAX_TEXT: Final = 256
 """Characters of one text that a signal carries."""
@@ -39,6 +39,8 @@ class Given:
     """The signed settings; the defaults before enrolment."""
     notes: Mapping[str, bytes] = field(default_factory=dict)
     """What each probe noted the last time, by kind."""
+    timed: tuple[TimingWindow, ...] = ()
+    """Windows that the agent's parent had timed since the last report."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,8 @@ class Probe:
     on_request: bool = False
     """It runs only where the collector's settings name its kind in `probes_on`: law or courtesy ask for consent first.
     Elsewhere it does not run and is not reported, not even as switched off."""
+    has_news: Callable[[Given], bool] | None = None
+    """Where it has something to say before its turn: how to see that."""
     patient: bool = False
     """It waits for answers from elsewhere, so it is left out of the cycle that an agent starts with."""
     deadline_s: float = 5.0

@@ -13,6 +13,7 @@ from agent.settings import Orders
 from agent.spool import Position, Spool, pack, unpack
 from agent.state import Memory, random_uuid
 from agent.wire.report import AgentInfo, Measurement, Occasion, Report, SpoolInfo, Uuid, WireError
+from agent.wire.signals import TimingWindow
 
 _log = logging.getLogger(__name__)
 
@@ -27,16 +28,20 @@ def report_now(
     memory: Memory,
     spool: Spool,
     occasion: Occasion,
+    timed: tuple[TimingWindow, ...] = (),
 ) -> None:
     """Measure and keep one report. Where the disk is full this one is given up, and what waits already stays.
 
     Last words are said without measuring: there is no time left.
+
+    Args:
+        timed: windows of timing since the last report.
     """
     try:
         measurements: tuple[Measurement, ...] = ()
         if occasion != "stopping":
             notes = memory.state.notes
-            given = Given(host=host, catalogue=orders.catalogue, settings=orders.settings, notes=notes)
+            given = Given(host=host, catalogue=orders.catalogue, settings=orders.settings, notes=notes, timed=timed)
             done = run_round(
                 probes,
                 given,

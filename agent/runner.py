@@ -133,6 +133,8 @@ def _is_due(probe: Probe, given: Given, state: State) -> bool:
     passed_s = last.passed_s(given.host) if last is not None else None
     if passed_s is None or not 0 <= passed_s < probe.interval_s(given.settings):
         return True
+    if probe.has_news is not None and probe.has_news(given):
+        return True
     return is_stable(probe.kind) and (probe.kind not in state.digests or state.unconfirmed(probe.kind))
 
 

@@ -5,6 +5,7 @@ Written against the wire format alone, so that tests can also send what no hones
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -28,11 +29,14 @@ from agent.wire.signals import (
     RemoteSessions,
     RemoteTool,
     RemoteTools,
+    SessionTiming,
     Signal,
+    TimingWindow,
     UsbDevice,
     UsbDevices,
     UsbInterface,
 )
+from agent.wire.timing import Event, pack_events
 from collector.simulator import laptop as simulated
 from collector.simulator.laptop import Request
 
@@ -152,6 +156,36 @@ def session(
 def sessions(*live: RemoteSession) -> RemoteSessions:
     """What the probe saw."""
     return RemoteSessions(sessions=live, logins=())
+
+
+def timing_window(
+    events: Iterable[Event] = (),
+    *,
+    started_at: datetime = datetime(2026, 11, 21, 11, 59, tzinfo=UTC),
+    **more: Any,
+) -> TimingWindow:
+    """Fifteen seconds of the session of `session()`, through a relay 10 ms away."""
+    packed = pack_events(tuple(events))
+    usual: dict[str, Any] = {
+        "tool": "tigervnc",
+        "local_port": 5900,
+        "peer_address": "203.0.113.9",
+        "peer_port": 50123,
+        "session_began_s": 25.0,
+        "method": "tcp_info",
+        "started_at": started_at,
+        "duration_ms": 15000.0,
+        "hop_min_rtt_ms": 10.1,
+        "events": packed.text,
+        "event_count": packed.kept,
+        "dropped": packed.dropped,
+    }
+    return TimingWindow(**(usual | more))
+
+
+def timing(*windows: TimingWindow) -> SessionTiming:
+    """What was timed since the last report."""
+    return SessionTiming(windows=windows)
 
 
 def landmark_rtt(

@@ -20,6 +20,7 @@ from . import (
     presence,
     remote_sessions,
     remote_tools,
+    session_timing,
     usb_devices,
 )
 
@@ -31,6 +32,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     posture.PROBE,
     remote_tools.PROBE,
     remote_sessions.PROBE,
+    session_timing.PROBE,
     usb_devices.PROBE,
     displays.PROBE,
     network_path.PROBE,

@@ -36,6 +36,19 @@ class HashKey(msgspec.Struct, frozen=True, kw_only=True):
     """32 bytes as hexadecimal digits."""
 
 
+class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How connections of remote-access tools are timed."""
+
+    window_s: Annotated[float, msgspec.Meta(ge=5, le=30)] = 15.0
+    """Length of one window."""
+    first: Annotated[int, msgspec.Meta(ge=0, le=8)] = 3
+    """Windows that begin as soon as a session is seen, one after the other."""
+    per_hour: Annotated[int, msgspec.Meta(ge=0, le=20)] = 4
+    """Windows of each hour that the session goes on."""
+    headers: bool = False
+    """Headers of its packets are read where the system allows it, instead of the kernel's counters."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the agents of one group of devices work. Unknown fields are ignored: an older agent stays usable."""
 
@@ -52,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Known places to time connections to, at most 64; none: nothing is timed."""
     landmarks_every_s: Annotated[float, msgspec.Meta(ge=60, le=86400)] = 1200.0
     """Seconds between two rounds over all landmarks: by default 20 rounds in a working day of eight hours."""
+    timing: Timing = Timing()
+    """How session_timing works."""
     hash_keys: tuple[HashKey, ...] = ()
     """Keys in use, the newest first: one, or two during a change-over; none: identifiers of others are not sent."""
 

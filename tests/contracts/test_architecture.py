@@ -18,6 +18,7 @@ MODULES = [path for top in ("agent", "collector") for path in sorted((ROOT / top
 LONGEST = 310
 READ_BY_NO_FACT = {
     "power": "the present moment, for people; rules look at whole days, which posture counts",
+    "session_timing": "its facts come with the estimators",
 }
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from agent.wire import report as wire
 from agent.wire.signals import KINDS, Display, Displays, HardwareEvent, UsbDevice, UsbDevices, UsbInterface, UsbStorage
+from agent.wire.timing import Event
 from collector.cli import run
 from tests.laptop import (
     CLOCK,
@@ -30,6 +31,8 @@ from tests.laptop import (
     Laptop,
     session,
     sessions,
+    timing,
+    timing_window,
     tools,
 )
 
@@ -57,6 +60,9 @@ def sample(name: str) -> wire.Report:
         return laptop.report(NOON, THROUGH_VPN, LANDMARKS, **fixed)
     if name == "habits":
         return laptop.report(NOON, PRESENCE, POSTURE, **fixed)
+    if name == "timing":
+        answered = timing_window((Event(0, True, 1200), Event(90_000, False, 10), Event(500_000, True, 40_000)))
+        return laptop.report(NOON, timing(answered), **fixed)
     if name == "hardware":
         at = NOON - timedelta(minutes=3)
         gadget = UsbDevice(
@@ -113,7 +119,7 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
             wire.decode_signal(measurement.kind, measurement.data)
 
 
-@pytest.mark.parametrize("name", ["everything", "quiet", "failures", "network", "hardware", "habits"])
+@pytest.mark.parametrize("name", ["everything", "quiet", "failures", "network", "hardware", "habits", "timing"])
 def test_todays_report_is_written_as_its_golden(name: str) -> None:
     assert json.loads(wire.encode_report(sample(name))) == json.loads((FOLDER / "v1" / f"{name}.json").read_bytes())
 

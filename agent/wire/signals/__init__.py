@@ -22,6 +22,7 @@ from .network import (
     NetworkPath,
 )
 from .remote import UNKNOWN_TUNNEL, RemoteLogin, RemoteSession, RemoteSessions, RemoteTool, RemoteTools, Tunnel
+from .timing import SessionTiming, TimingWindow
 
 SIGNALS: tuple[type[Signal], ...] = (
     Clock,
@@ -29,6 +30,7 @@ SIGNALS: tuple[type[Signal], ...] = (
     Power,
     RemoteTools,
     RemoteSessions,
+    SessionTiming,
     UsbDevices,
     Displays,
     NetworkPath,
@@ -67,8 +69,10 @@ __all__ = [
     "RemoteSessions",
     "RemoteTool",
     "RemoteTools",
+    "SessionTiming",
     "Sha256",
     "Signal",
+    "TimingWindow",
     "Tunnel",
     "UsbDevice",
     "UsbDevices",
