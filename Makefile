@@ -10,7 +10,7 @@ UNIT := -m "not browser and not netns and not slow and not soak and not containe
 # What starts whole programs, browsers, networks and machines has this one to itself.
 WHOLE := -m "(browser or netns or slow or container) and not soak"
 
-.PHONY: help setup system run demo smoke test check soak bench screenshots packages clean
+.PHONY: help setup system run demo smoke test check soak bench eval screenshots packages clean
 
 help:
 	@echo "setup   Python environment in .venv (every other target does it too)"
@@ -22,6 +22,7 @@ help:
 	@echo "check   format, lint, types, import contracts, unit tests"
 	@echo "soak    the long kill, fuzz and load loops"
 	@echo "bench   the benchmark table"
+	@echo "eval    how often it is right, on the data that FARHAND_EVAL_DATA leads to (docs/accuracy.md)"
 	@echo "screenshots  the pictures of the README, out of the browser tests"
 	@echo "packages  wheels, .deb and .rpm in dist/ (packaging/README.md)"
 
@@ -67,6 +68,9 @@ soak: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench
+
+eval: $(READY)
+	@$(BIN)/python -m tests.accuracy
 
 packages: $(READY)
 	@$(BIN)/python packaging/build.py

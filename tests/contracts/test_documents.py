@@ -18,7 +18,7 @@ README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
-@pytest.mark.parametrize("target", ["run", "smoke", "test", "check", "soak", "bench"])
+@pytest.mark.parametrize("target", ["run", "smoke", "test", "check", "soak", "bench", "eval"])
 def test_the_readme_names_targets_that_exist(target: str) -> None:
     assert f"make {target}" in README
     assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
