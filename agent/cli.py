@@ -12,10 +12,10 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import agent
-from agent.host.this_machine import CONFIG_FILE
+from agent.host.this_machine import CONFIG_FILE, installed_url
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -104,7 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     status = verb("status", _status, "how the agent stands")
     for with_json in (once, status):
         with_json.add_argument("--json", action="store_true", help="print JSON")
-    cycle = verbs.add_parser("cycle", parents=[common])  # the parent's worker: not for people, so without help
+    # What a parent starts, and no person: so without help.
+    verbs.add_parser("prepare", parents=[common]).set_defaults(command=_prepare)
+    cycle = verbs.add_parser("cycle", parents=[common])
     cycle.set_defaults(command=_cycle)
     cycle.add_argument("--occasion", choices=("scheduled", "started", "stopping"), default="scheduled")
     cycle.add_argument("--reply-fd", type=int)
@@ -120,6 +122,8 @@ def _config(options: argparse.Namespace) -> Config:
     loaded = config.load(getattr(options, "config", None))
     if hasattr(options, "state_dir"):
         loaded = msgspec.structs.replace(loaded, state_dir=str(options.state_dir.absolute()))
+    if loaded.collector.url is None and (url := installed_url()) is not None:
+        loaded = msgspec.structs.replace(loaded, collector=msgspec.structs.replace(loaded.collector, url=url))
     return loaded
 
 
@@ -160,22 +164,50 @@ def _tools(config: Config, folder: Folder, events: str = "") -> Tools:
 
 def _run(options: argparse.Namespace) -> int:
     """Check what can be checked, then become the small parent."""
-    from agent.config import unknown_kinds
-    from agent.disk import AGENT_LOCK
-    from agent.parent import interpreter
-
-    config = _config(options)
-    for words in unknown_kinds(config):
-        logging.warning("agent.yaml: %s", words)
-    lock = _folder(config).lock(AGENT_LOCK)
-    os.set_inheritable(lock, True)
+    config, folder = _checked(options)
     given = ["--state-dir", config.state_dir]
     if hasattr(options, "config"):
         given += ["--config", str(options.config)]
+    if sys.platform == "win32":  # where no process can become another
+        from agent.windows_parent import run_in_console
+
+        return run_in_console(given)
+    else:  # noqa: RET505 - so that each system's type checker sees its own half
+        return _become_parent(folder, given)
+
+
+def _become_parent(folder: Folder, given: list[str]) -> NoReturn:
+    from agent.disk import AGENT_LOCK
+    from agent.parent import interpreter
+
+    lock = folder.lock(AGENT_LOCK)
+    os.set_inheritable(lock, True)
     # Only a checkout that was started as `python -m agent` is found by way of the current folder.
     from_here = Path(sys.path[0]).resolve() == Path(agent.__file__).resolve().parents[1]
     command = [*interpreter(safe_path=not from_here), "-m", "agent.parent", str(lock), *given]
     os.execv(sys.executable, command)
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    """Check what can be checked, take over what the installer left, and say which folder it is."""
+    from agent.host.this_machine import take_token
+
+    config, folder = _checked(options)
+    token = take_token()
+    if token is not None and config.token_file is not None:
+        folder.save(Path(config.token_file).name, token.encode())
+    print(folder.path)
+    return OK
+
+
+def _checked(options: argparse.Namespace) -> tuple[Config, Folder]:
+    """The configuration, with a warning of what does nothing in it, and the agent's folder."""
+    from agent.config import unknown_kinds
+
+    config = _config(options)
+    for words in unknown_kinds(config):
+        logging.warning("agent.yaml: %s", words)
+    return config, _folder(config)
 
 
 def _cycle(options: argparse.Namespace) -> int:

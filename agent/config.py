@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import yaml
 
-from agent.host.this_machine import ABSOLUTE, CONFIG_FILE, RUN_DIR, STATE_DIR
+from agent.host.this_machine import ABSOLUTE, CONFIG_FILE, RUN_DIR, STATE_DIR, TOKEN_FILE
 from agent.wire.signals import KINDS
 
 DEFAULT_PATH: Final = Path(CONFIG_FILE)
@@ -59,7 +59,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """All of agent.yaml."""
 
     collector: CollectorConfig = CollectorConfig()
-    token_file: FilePath | None = None
+    token_file: FilePath | None = TOKEN_FILE
     """A file that holds an enrolment token; it is deleted once the token was used."""
     state_dir: FolderPath = STATE_DIR
     run_dir: FolderPath = RUN_DIR

@@ -7,7 +7,6 @@ the collector answered (device id, its own key, a receipt) is kept, and the toke
 from __future__ import annotations
 
 import base64
-import contextlib
 import logging
 import sys
 import zlib
@@ -18,9 +17,10 @@ import msgspec
 
 import agent
 from agent import settings, state
+from agent.asset import serial_of
 from agent.config import CollectorConfig, ConfigError
 from agent.disk import Disk, DiskError
-from agent.host import Host, HostError
+from agent.host import Host
 from agent.identity import Identity
 from agent.uplink import DOCUMENT_BYTES, ENROL_PATH, Address, Uplink, UplinkError, certificates
 from agent.wire.enrolment import RECEIPT_PURPOSE, EnrolAnswer, EnrolRequest, Receipt
@@ -32,7 +32,6 @@ FILE: Final = "enrolment.json"
 STDIN: Final = "-"
 NOT_ENROLLED: Final = "not enrolled; run: farhand-agent enrol --url URL --token-file FILE"
 TOKEN_CHARACTERS: Final = 1024
-SERIAL_PATH: Final = "/sys/class/dmi/id/product_serial"
 _GZIP: Final = 31
 
 _log = logging.getLogger(__name__)
@@ -149,15 +148,12 @@ def introduce(disk: Disk, host: Host, uplink: Uplink, identity: Identity, enrolm
 def _request(
     host: Host, identity: Identity, token: str | None = None, receipt: SignedDocument | None = None
 ) -> EnrolRequest:
-    serial = ""
-    with contextlib.suppress(HostError):
-        serial = (host.read_text(SERIAL_PATH) or "").strip()[:256]
     return EnrolRequest(
         public_key=base64.b64encode(identity.public_key).decode(),
         token=token,
         receipt=receipt,
         hostname=host.hostname()[:256],
-        serial=serial,
+        serial=serial_of(host)[:256],
         agent_version=agent.__version__,
     )
 

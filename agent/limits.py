@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
+import sys
 from typing import Final
 
 WORKER_NICE: Final = 10
 WORKER_CPU_S: Final = 20
 WORKER_MEMORY_BYTES: Final = 1024**3
 
+if sys.platform == "win32":
+    import threading
 
-def step_back() -> None:
-    """Put this worker behind what people do, and bound what it may use. A hard limit that is lower already stays."""
-    os.nice(WORKER_NICE)
-    # No core file: it would hold the key.
-    for what, most in (
-        (resource.RLIMIT_CPU, WORKER_CPU_S),
-        (resource.RLIMIT_AS, WORKER_MEMORY_BYTES),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        hard = resource.getrlimit(what)[1]
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (least, least))
+    from agent.host.windows_job import confine
 
+    def step_back() -> None:
+        """Put this worker behind what people do, and bound what it and the programs that it starts may use."""
+        confine(cpu_s=WORKER_CPU_S, memory_bytes=WORKER_MEMORY_BYTES)
 
-def end_after(seconds: float) -> None:
-    """End this process when the time is up, whatever it is doing then."""
-    signal.alarm(int(seconds))
+    def end_after(seconds: float) -> None:
+        """End this process when the time is up, whatever it is doing then."""
+        timer = threading.Timer(seconds, os._exit, [1])
+        timer.daemon = True
+        timer.start()
+
+else:
+    import resource
+    import signal
+
+    def step_back() -> None:
+        """Put this worker behind what people do, and bound what it may use. A hard limit that is lower already
+        stays."""
+        os.nice(WORKER_NICE)
+        # No core file: it would hold the key.
+        for what, most in (
+            (resource.RLIMIT_CPU, WORKER_CPU_S),
+            (resource.RLIMIT_AS, WORKER_MEMORY_BYTES),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            hard = resource.getrlimit(what)[1]
+            least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(what, (least, least))
+
+    def end_after(seconds: float) -> None:
+        """End this process when the time is up, whatever it is doing then."""
+        signal.alarm(int(seconds))

@@ -1,6 +1,6 @@
 """supplies: what feeds the laptop, how worn its battery is, and whether its lid is shut.
 
-Linux tells it in /sys/class/power_supply (Documentation/ABI/testing/sysfs-class-power) and /proc/acpi, macOS by ioreg.
+Linux tells it in /sys/class/power_supply (Documentation/ABI/testing/sysfs-class-power) and /proc/acpi, macOS by ioreg, Windows in a call.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ def read(host: Host) -> Supplied:
     """Read each power supply and each lid switch. A machine with none of them is no failure: desktops are so."""
     if host.system == "macos":
         return parse_mac(_said(host, MAC_BATTERY), _said(host, MAC_LID))
+    if (told := host.power()) is not None:
+        return Supplied(on_mains=told.on_mains, has_battery=told.has_battery, lid_closed=told.lid_closed)
     supplies = {name: _supply(host, name) for name in host.list_dir(SUPPLIES)}
     batteries = [name for name, supply in supplies.items() if _is_battery(supply)]
     lids = [host.read_text(f"{LIDS}/{name}/state") or "" for name in host.list_dir(LIDS)]

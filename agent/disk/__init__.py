@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
+import sys
+
 from .base import AGENT_LOCK, WORK_LOCK, Disk, DiskError
-from .posix import Folder, marks_at
+
+if sys.platform == "win32":
+    from .windows import Folder
+    from .windows_marks import marks_at
+else:
+    from .posix import Folder, marks_at
 
 __all__ = ["AGENT_LOCK", "WORK_LOCK", "Disk", "DiskError", "Folder", "marks_at"]

@@ -9,12 +9,13 @@ Format: RFC 1035.
 from __future__ import annotations
 
 import os
-import select
 import socket
 import struct
 import time
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal
+
+from .waiting import READ, Poller, non_blocking
 
 Family = Literal["ipv4", "ipv6"]
 
@@ -62,7 +63,7 @@ def resolve(
     questions = {name: question(name, family) for name in list(dict.fromkeys(names))[:MAX_NAMES]}
     open_questions = {name: asking for name, asking in questions.items() if asking}
     asked: dict[int, tuple[socket.socket, str, bytes]] = {}
-    poller = select.poll()
+    poller = Poller()
     end = time.monotonic() + deadline_s
     turn = 0
     try:
@@ -71,11 +72,11 @@ def resolve(
             for name, asking in open_questions.items():
                 if (sent := _send(server, asking)) is not None:
                     asked[sent.fileno()] = sent, name, asking
-                    poller.register(sent, select.POLLIN)
+                    poller.register(sent, READ)
             turn += 1
             again_at = time.monotonic() + min(ASK_AGAIN_S, left_s)
             while open_questions and (wait_s := again_at - time.monotonic()) > 0:
-                for descriptor, _ in poller.poll(wait_s * 1000):
+                for descriptor in poller.ready(wait_s):
                     asked_socket, name, asking = asked[descriptor]
                     answer = _received(asked_socket)
                     addresses = parse_answer(answer, asking) if answer is not None else None
@@ -149,7 +150,7 @@ def _send(server: str, asking: bytes) -> socket.socket | None:
         family, _, _, _, place = socket.getaddrinfo(server, PORT, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[
             0
         ]
-        asking_socket = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        asking_socket = non_blocking(family, socket.SOCK_DGRAM)
     except (OSError, ValueError):  # a text that is no address is refused in both ways
         return None
     try:

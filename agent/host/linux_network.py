@@ -10,6 +10,7 @@ from agent.host import Route
 from . import dns
 from .connecting import connect_times
 from .rtnetlink import Rtnetlink
+from .sock_diag import handshake_ms
 
 
 class LinuxNetwork(ABC):
@@ -41,7 +42,7 @@ class LinuxNetwork(ABC):
         return dns.resolve(names, self._listed_servers(), family, timeout_s)
 
     def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
-        return connect_times(targets)
+        return connect_times(targets, handshake_ms)
 
     def _listed_servers(self) -> tuple[str, ...]:
         return dns.parse_resolv_conf(self.read_text("/etc/resolv.conf") or "")

@@ -24,6 +24,7 @@ ANY_STATE: Final = 0xFFFFFFFF
 NO_COOKIE: Final = b"\xff" * 8
 ANSWER_BYTES: Final = 8192
 TIMEOUT_S: Final = 1.0
+TCP_INFO_BYTES: Final = 256
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 _REQUEST = struct.Struct("=BBBxI")  # family, protocol, wanted extensions, states
@@ -130,6 +131,15 @@ def parse_tcp_info(payload: bytes) -> TcpInfo | None:
         bytes_acked=acked,
         bytes_received=received,
     )
+
+
+def handshake_ms(opened: socket.socket) -> float | None:
+    """What the kernel says that the handshake of an own, open connection took; None where it does not say."""
+    try:
+        info = parse_tcp_info(opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES))
+    except OSError:
+        return None
+    return info.rtt_ms if info is not None else None
 
 
 def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:

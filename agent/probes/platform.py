@@ -7,9 +7,10 @@ Privacy: serial number and system UUID identify the asset. No accounts, no softw
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
+from agent.asset import read_windows
 from agent.host import Host, HostDeniedError, HostError
 from agent.host.commands import SYSTEMD_DETECT_VIRT
 from agent.probe import Given, Probe, plain
@@ -57,6 +58,8 @@ X86: Final = ("x86_64", "i386", "i686")
 def collect(given: Given) -> Platform:
     """Put together what the machine says about itself; what cannot be read is None."""
     host = given.host
+    if host.system == "windows":
+        return _windows(host)
     release, architecture = host.kernel()
     name, version = parse_os_release(next((text for path in OS_RELEASE if (text := _read(host, path))), ""))
     return Platform(
@@ -73,6 +76,30 @@ def collect(given: Given) -> Platform:
         chassis=parse_chassis(_dmi(host, "chassis_type") or ""),
         hypervisor=_hypervisor(host, architecture),
     )
+
+
+def _windows(host: Host) -> Platform:
+    """As Linux, by what the firmware says: the processor's flag is set by the protections of Windows itself too."""
+    said = read_windows(host)
+    release, architecture = host.kernel()
+    return Platform(
+        system=host.system,
+        os_name=plain(said.os_name),
+        os_version=plain(said.os_version),
+        kernel=plain(release),
+        architecture=plain(architecture),
+        hostname=plain(host.hostname()),
+        manufacturer=_plain(said.manufacturer),
+        product=_plain(said.product),
+        serial=_plain(said.serial),
+        hardware_uuid=_plain(said.hardware_uuid),
+        chassis=parse_chassis(str(said.chassis_type)),
+        hypervisor=hypervisor_by_name(said.vendors) or ("none" if said.vendors else None),
+    )
+
+
+def _plain(text: str | None) -> str | None:
+    return plain(text) if text is not None else None
 
 
 def parse_os_release(text: str) -> tuple[str, str]:
@@ -100,13 +127,19 @@ def parse_hypervisor(strings: Iterable[str], cpuinfo: str, *, x86: bool) -> str 
     flagged = any(
         "hypervisor" in line.split() for line in cpuinfo.splitlines() if line.startswith(("flags", "Features"))
     )
-    texts = [text.casefold() for text in strings]
-    for word, name in HYPERVISORS:
-        if any(word in text for text in texts) and (flagged or name not in ALSO_BARE_METAL):
-            return name
+    texts = tuple(strings)
+    if (name := hypervisor_by_name(texts, () if flagged else ALSO_BARE_METAL)) is not None:
+        return name
     if flagged:
         return "unknown"
     return "none" if (x86 and cpuinfo) or texts else None
+
+
+def hypervisor_by_name(strings: Iterable[str], left_out: Container[str] = ()) -> str | None:
+    """The hypervisor that SMBIOS strings name; None where they name none."""
+    texts = [text.casefold() for text in strings]
+    named = (name for word, name in HYPERVISORS if any(word in text for text in texts))
+    return next((name for name in named if name not in left_out), None)
 
 
 def _hypervisor(host: Host, architecture: str) -> str | None:

@@ -9,6 +9,7 @@ import pytest
 from nacl.signing import SigningKey
 
 from agent import enrol, settings
+from agent.asset import LINUX_SERIAL
 from agent.config import CollectorConfig
 from agent.disk import Folder
 from agent.identity import Identity
@@ -90,7 +91,7 @@ def test_settings_that_were_changed_on_disk_are_refused(folder: Folder) -> None:
 def test_enrolment_keeps_the_answer_and_begins_anew(folder: Folder) -> None:
     folder.save("state.json", b"of an earlier enrolment")
     uplink = OneAnswer(enrol_answer(ME.public_key))
-    host = FakeHost(files={enrol.SERIAL_PATH: "PF0XXXXX\n"})
+    host = FakeHost(files={LINUX_SERIAL: "PF0XXXXX\n"})
     link = CollectorConfig(url=URL)
     enrolment = enrol.enrol(folder, host, uplink, ME, link, "good")  # type: ignore[arg-type]
     assert uplink.asked is not None

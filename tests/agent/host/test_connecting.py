@@ -5,13 +5,17 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from agent.host.connecting import LONGEST_S, connect_times
+from agent.host import connecting
+from agent.host.connecting import LONGEST_S
+from agent.host.sock_diag import handshake_ms
 from tests.farm.delay_line import DelayLine, why_not
 
+connect_times = partial(connecting.connect_times, kernel_ms=handshake_ms)
 LAPTOP, NEAR, FAR, SILENT = "203.0.113.10", "198.51.100.20", "198.51.100.80", "192.0.2.9"
 
 
