@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import agent
-from agent.host.this_machine import CONFIG_FILE, installed_url
+from agent.arguments import parser
+from agent.host.this_machine import installed_url
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -35,7 +36,17 @@ UNSEEN: Final[Mapping[System, str]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
-    options = _parser().parse_args(arguments)
+    commands = {
+        "enrol": _enrol,
+        "run": _run,
+        "once": _once,
+        "doctor": _doctor,
+        "show": _show,
+        "status": _status,
+        "prepare": _prepare,
+        "cycle": _cycle,
+    }
+    options = parser(commands).parse_args(arguments)
     # Deferred so that --help and --version answer at once.
     from agent.config import ConfigError
     from agent.disk import DiskError
@@ -64,54 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _complain(error: Exception, status: int) -> int:
     print(f"farhand-agent: {error}", file=sys.stderr)
     return status
-
-
-def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    common.add_argument("--config", type=Path, metavar="FILE", help=f"configuration (default {CONFIG_FILE})")
-    common.add_argument(
-        "--state-dir", type=Path, metavar="DIR", help="the agent's folder, in place of the configured one"
-    )
-    parser = argparse.ArgumentParser(
-        prog="farhand-agent",
-        parents=[common],
-        description="Measures on this laptop where its hand is. It judges nothing.",
-    )
-    parser.add_argument("--version", action="version", version=f"farhand-agent {agent.__version__}")
-    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    def verb(name: str, command: Callable[[argparse.Namespace], int], words: str) -> argparse.ArgumentParser:
-        made = verbs.add_parser(name, parents=[common], help=words, description=words)
-        made.set_defaults(command=command)
-        return made
-
-    enrol = verb("enrol", _enrol, "make this laptop known to a collector")
-    enrol.add_argument("--url", required=True, help="address of the collector, such as https://farhand.example.com")
-    secret = enrol.add_mutually_exclusive_group(required=True)
-    secret.add_argument(
-        "--token-file",
-        metavar="FILE",
-        help="file with the enrolment token that the collector issued, deleted once it was used; - for standard input",
-    )
-    secret.add_argument("--token", help="the token itself; other users of this laptop can see it meanwhile")
-    enrol.add_argument(
-        "--ca", type=Path, metavar="FILE", help="certificates (PEM) to trust in place of the public ones"
-    )
-    verb("run", _run, "measure and report until stopped")
-    once = verb("once", _once, "measure now and print it; send nothing")
-    verb("doctor", _doctor, "what can be measured here, what cannot, and why")
-    verb("show", _show, "in plain words: what leaves this laptop, and the last report")
-    status = verb("status", _status, "how the agent stands")
-    for with_json in (once, status):
-        with_json.add_argument("--json", action="store_true", help="print JSON")
-    # What a parent starts, and no person: so without help.
-    verbs.add_parser("prepare", parents=[common]).set_defaults(command=_prepare)
-    cycle = verbs.add_parser("cycle", parents=[common])
-    cycle.set_defaults(command=_cycle)
-    cycle.add_argument("--occasion", choices=("scheduled", "started", "stopping"), default="scheduled")
-    cycle.add_argument("--reply-fd", type=int)
-    cycle.add_argument("--hardware-events", default="")
-    return parser
 
 
 def _config(options: argparse.Namespace) -> Config:

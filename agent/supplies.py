@@ -1,6 +1,7 @@
 """supplies: what feeds the laptop, how worn its battery is, and whether its lid is shut.
 
-Linux tells it in /sys/class/power_supply (Documentation/ABI/testing/sysfs-class-power) and /proc/acpi, macOS by ioreg, Windows in a call.
+Linux tells it in /sys/class/power_supply (Documentation/ABI/testing/sysfs-class-power) and /proc/acpi, macOS by ioreg,
+Windows in a call.
 """
 
 from __future__ import annotations
