@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from . import knowledge
+from . import estimator, knowledge
 from .config import Config, geo_folder
 from .enrol import Enroller
 from .geo.locator import Locator
@@ -112,11 +112,12 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         store.start(broke)
-        task = asyncio.create_task(run_jobs(shared)) if jobs else None
+        beside = (run_jobs(shared), estimator.run(store, metrics)) if jobs else ()
+        tasks = [asyncio.create_task(each) for each in beside]
         try:
             yield
         finally:
-            if task is not None:
+            for task in tasks:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task

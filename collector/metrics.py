@@ -38,6 +38,15 @@ class Metrics:
         self.healthy = Gauge("farhand_store_healthy", "1 while the last transaction succeeded.", registry=self.registry)
         self.devices = Gauge("farhand_devices", "Enrolled devices.", registry=self.registry)
         self.pending = Gauge("farhand_assessments_pending", "Devices that wait to be assessed.", registry=self.registry)
+        self.windows = Counter(
+            "farhand_timing_windows",
+            "Windows of session timing, by what came of them.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.windows_waiting = Gauge(
+            "farhand_timing_windows_waiting", "Windows of session timing that wait.", registry=self.registry
+        )
         self.geo_lookups = Counter("farhand_geo_lookups", "Public addresses that were located.", registry=self.registry)
         self.geo_conflicts = Counter(
             "farhand_geo_conflicts", "Addresses whose countries by place data differ.", registry=self.registry

@@ -36,7 +36,7 @@ from .projection import (
     seen_until,
 )
 from .recollection import State, fold_in, followed
-from .store import alerts, assessments, claims, learnt, schema
+from .store import alerts, assessments, claims, learnt, schema, timing_windows
 from .store import attachments as plugged
 from .store.database import StoreError
 from .store.views import (
@@ -48,6 +48,7 @@ from .store.views import (
     egress_of,
     newest_by_kind,
     past_findings,
+    track_of,
 )
 from .use_days import ends_at
 
@@ -151,6 +152,16 @@ class _Past:
         self._egresses = [
             (row.first_ms, egress_of(row)) for row in rows_of(schema.egresses, schema.egresses.c.first_ms)
         ]
+        self._timed = [
+            timing_windows.timed_of(row.timed)
+            for row in rows_of(schema.timing_windows, schema.timing_windows.c.at_ms)
+            if row.timed is not None
+        ]
+        located = [
+            (row.session_key, track_of(row.track).located)
+            for row in rows_of(schema.sessions, schema.sessions.c.last_ms)
+        ]
+        self._peers = dict(located)
         self._learnt = learnt.place_of(connection, device.device_id)
         self._roster = claims.Past(connection, device.serial)
         streams = rows_of(schema.streams, schema.streams.c.stream_id)
@@ -209,12 +220,17 @@ class _Past:
         return newest_by_kind([row for row in self._signals if row.received_ms < first_ms])
 
     def _view(self, state: State, at: datetime) -> DeviceView:
-        remembered = tuple(each for each in state.sessions.values() if at - each.last_seen <= SESSION_MEMORY)
+        remembered = tuple(
+            msgspec.structs.replace(each, located=self._peers.get(key))
+            for key, each in state.sessions.items()
+            if at - each.last_seen <= SESSION_MEMORY
+        )
         return DeviceView(
             device_id=self._device.device_id,
             group=self._device.group_name,
             newest=dict(state.newest),
             sessions=remembered,
+            timed=tuple(each for each in self._timed if at - SESSION_MEMORY <= each.began_at <= at),
             attachments=plugged.of_view(state.attachments.values(), state.newest, at),
             landmark_days=tuple(
                 day

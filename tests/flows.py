@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from random import Random
 
+from agent.wire.timing import Event
 from collector.estimating.flow import Flow
 
 
@@ -89,3 +90,8 @@ def shuffled(flow: Flow, seed: int) -> Flow:
     return Flow(
         [at for at, _, _ in events], [out for _, out, _ in events], [size for _, _, size in events], flow.hop_ms
     )
+
+
+def events(flow: Flow) -> list[Event]:
+    """As an agent packs them."""
+    return [Event(round(1000 * at), out, size) for at, out, size in zip(flow.at_ms, flow.out, flow.sizes, strict=True)]

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Final
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -178,7 +179,7 @@ class Locator:
         base, table = (before.base, before.table) if before else (None, None)
         path = self.folder / UPDATED / baseline.FILE
         if self._is_new(path) or base is None:
-            base = self._updated(path) or (base if path.exists() else None) or Baseline(baseline.shipped())
+            base = self._updated(path) or (base if path.exists() else None) or shipped()
         path = self.folder / overrides.FILE
         if self._is_new(path) or table is None:
             own = self._own(path)
@@ -222,6 +223,17 @@ class Locator:
     def _note(self, name: str, text: str) -> None:
         log.warning("place data: %s", text)
         self.problems = self.problems | {name: text}
+
+
+_SHIPPED: Final[WeakValueDictionary[str, Baseline]] = WeakValueDictionary()
+
+
+def shipped() -> Baseline:
+    """The baseline that comes with this collector: one for all who use it at a time, as it takes 60 MB."""
+    found = _SHIPPED.get(UPDATED)
+    if found is None:
+        found = _SHIPPED[UPDATED] = Baseline(baseline.shipped())
+    return found
 
 
 def parse(text: str) -> Address | None:

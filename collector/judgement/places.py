@@ -6,14 +6,17 @@ from collector.judgement.engine import show
 from collector.judgement.facts.clock import Clock
 from collector.judgement.facts.egress import Egress
 from collector.judgement.facts.expected import Expected
+from collector.judgement.facts.hand import Hand
 from collector.judgement.facts.path import Path
 from collector.judgement.facts.session import Session
 from collector.judgement.findings import Place
 
 
-def places(expected: Expected, path: Path, egress: Egress, clock: Clock, session: Session) -> tuple[Place, ...]:
+def places(
+    expected: Expected, path: Path, egress: Egress, clock: Clock, session: Session, hand: Hand
+) -> tuple[Place, ...]:
     """What is known about each place."""
-    return _claim(expected), _machine(path, egress, clock), _hand(session)
+    return _claim(expected), _machine(path, egress, clock), _hand(session, hand)
 
 
 def _claim(expected: Expected) -> Place:
@@ -71,7 +74,7 @@ def _clock(clock: Clock, *, alone: bool) -> str:
     return f"Its clock is set to {zone}, a time zone of {show(clock.countries)}{'; nothing else places it' * alone}."
 
 
-def _hand(session: Session) -> Place:
+def _hand(session: Session, hand: Hand) -> Place:
     if session.unsanctioned is None:
         return Place(place="hand", known=False, sentence="Its control sessions have not been seen.")
     if session.unsanctioned == 0:
@@ -79,6 +82,15 @@ def _hand(session: Session) -> Place:
             place="hand",
             known=True,
             sentence="No control session with a tool that is not allowed was seen in the last 7 days.",
+        )
+    if (hand.at_least_km or 0) > (session.far_at_least_km or 0):
+        return Place(
+            place="hand",
+            known=True,
+            sentence=f"{show(hand.tool)} was used through {show(hand.through)}; what answers behind it is "
+            f"{show(hand.rtt_ms)} ms away ({show(hand.agreeing)} of {show(hand.windows)} windows agree): "
+            f"at least {show(hand.at_least_km)} km.",
+            at_least_km=hand.at_least_km,
         )
     if session.far_at_least_km:
         return Place(
@@ -91,5 +103,13 @@ def _hand(session: Session) -> Place:
     return Place(
         place="hand",
         known=False,
-        sentence=f"{show(session.tool)} was used from {show(session.peer)}; nothing bounds how far away that is.",
+        sentence=f"{show(session.tool)} was used from {show(session.peer)}; {_why_unbounded(hand)}.",
     )
+
+
+def _why_unbounded(hand: Hand) -> str:
+    if hand.rtt_ms is not None:
+        return f"what answers is {show(hand.rtt_ms)} ms away, as people of the same country may be"
+    if hand.why_not and hand.why_not != "nobody is behind a relay":
+        return f"nothing bounds how far away that is ({hand.why_not})"
+    return "nothing bounds how far away that is"

@@ -11,6 +11,7 @@ from agent.wire import signals
 from agent.wire.report import Failure
 from agent.wire.signals import Display, HardwareEvent, LandmarkTimes, Signal, UsbDevice
 
+from .answer import Answer
 from .geometry import Point
 
 Band = Literal["none", "low", "medium", "high", "critical"]
@@ -48,6 +49,23 @@ class SessionTrack(msgspec.Struct, frozen=True, kw_only=True):
     tunnel_tool: str | None = None
     tunnel_peer_address: str | None = None
     tunnel_min_rtt_ms: float | None = None
+    located: Located | None = None
+    """Where the other end is, of a public address; by the place data of the first sighting."""
+
+
+class TimedWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """Some seconds of one session, and what their timing says."""
+
+    tool: str
+    local_port: int
+    peer_address: str
+    peer_port: int
+    loopback_leg: bool = False
+    """The other end is a program on the laptop, such as a tunnel."""
+    began_at: datetime
+    hop_ms: float | None = None
+    """Smallest round trip of the connection alone: to a relay, where there is one."""
+    answer: Answer
 
 
 class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -246,6 +264,8 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     newest: dict[str, Newest]
     """By kind."""
     sessions: tuple[SessionTrack, ...] = ()
+    timed: tuple[TimedWindow, ...] = ()
+    """Of the last 7 days, those that were estimated, oldest first."""
     attachments: tuple[Attachment, ...] = ()
     """What was unplugged in the last 30 days, and what was plugged in when its probe stopped to answer. What is there
     now stands in the newest signals."""

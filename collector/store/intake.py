@@ -11,17 +11,16 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
-from agent.wire.signals import KINDS, Displays, LandmarkRtt, RemoteSessions, UsbDevices
+from agent.wire.signals import KINDS, Displays, LandmarkRtt, RemoteSessions, SessionTiming, UsbDevices
 from collector import landmark_days, use_days
 from collector.instants import from_ms, to_ms
-from collector.judgement.view import SessionTrack
-from collector.projection import MOST_SESSIONS, measured_at, read, session_key, skew_s, track_sessions, unreadable
+from collector.projection import measured_at, read, skew_s, unreadable
 from collector.streams import MOST_KINDS, Advance, Incident, IncidentKind, Stream, advance
 
-from . import attachments, egresses, schema
+from . import attachments, egresses, schema, timing_windows, tracks
 from . import use_days as days_of_use
 from .egresses import Nowhere, Places
 from .risk_log import RENEW_MS
@@ -31,8 +30,6 @@ REMEMBERED: Final = 250_000
 """Streams kept in memory (about 2 KB each); the others are read again when they are heard."""
 HEARD_MS: Final = 3_600_000
 """`devices.heard_ms` is at most this old: with every quiet report it would cost as much as the report itself."""
-MOST_TRACKS: Final = 2048
-"""Sessions remembered for one device; those that were not seen for longest go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +58,11 @@ class Intake:
         batch = Batch()
         verdicts = [self._take_one(connection, batch, arrival, restored_ms) for arrival in arrivals]
         egresses.write(connection, batch, self._places)
+        tracks.locate(batch, self._places)
         write(connection, batch)
         attachments.write(connection, batch)
-        _forget_old_tracks(connection, batch.fresh_tracks)
+        timing_windows.write(connection, batch)
+        tracks.forget_old(connection, batch.fresh_tracks)
         return verdicts
 
     def discard(self, arrivals: Iterable[Arrival]) -> None:
@@ -228,16 +227,7 @@ def _gather_measurements(
         }
         signal = read(measurement)
         if isinstance(signal, RemoteSessions) and signal.sessions:
-            known = _tracks(connection, batch, device_id, signal)
-            if any(session_key(each) not in known for each in signal.sessions[:MOST_SESSIONS]):
-                batch.fresh_tracks.add(device_id)
-            for key, track in track_sessions(known, signal, at).items():
-                batch.sessions[device_id, key] = {
-                    "device_id": device_id,
-                    "session_key": key,
-                    "last_ms": to_ms(track.last_seen),
-                    "track": msgspec.json.encode(track),
-                }
+            tracks.gather(connection, batch, device_id, signal, at)
         elif isinstance(signal, UsbDevices | Displays):
             skew = skew_s(arrival.sent, from_ms(received_ms))
             attachments.gather(connection, batch, device_id, signal, to_ms(at), skew)
@@ -253,6 +243,10 @@ def _gather_measurements(
                 "last_ms": to_ms(at),
                 "body": msgspec.json.encode(landmark_days.day_of(signal)),
             }
+        elif isinstance(signal, SessionTiming):
+            wrong_windows = timing_windows.gather(batch, device_id, signal, measurement, at)
+            if wrong_windows:
+                problems.setdefault("malformed", []).extend(wrong_windows)
         elif isinstance(signal, use_days.OfADay):
             wrong = use_days.problem(signal, at)
             if wrong:
@@ -269,29 +263,3 @@ def _has_room(connection: Connection, batch: Batch, device_id: str, kind: str) -
     kept = set(connection.execute(select(table.c.kind).where(table.c.device_id == device_id)).scalars())
     kept |= {other for owner, other in batch.signals if owner == device_id}
     return kind in kept or len(kept) < MOST_KINDS
-
-
-_TRACKS: Final = select(schema.sessions.c.session_key, schema.sessions.c.track).where(
-    schema.sessions.c.device_id == bindparam("device"),
-    schema.sessions.c.session_key.in_(bindparam("keys", expanding=True)),
-)
-
-
-def _tracks(connection: Connection, batch: Batch, device_id: str, signal: RemoteSessions) -> dict[bytes, SessionTrack]:
-    """What is known of the sessions that a measurement saw."""
-    keys = {session_key(session) for session in signal.sessions[:MOST_SESSIONS]}
-    rows = connection.execute(_TRACKS, {"device": device_id, "keys": sorted(keys)})
-    found = {row.session_key: row.track for row in rows}
-    found.update({key: batch.sessions[device_id, key]["track"] for key in keys if (device_id, key) in batch.sessions})
-    return {key: msgspec.json.decode(track, type=SessionTrack) for key, track in found.items()}
-
-
-def _forget_old_tracks(connection: Connection, device_ids: set[str]) -> None:
-    """Of devices that got a session more, delete what is beyond the bound."""
-    table = schema.sessions
-    for device_id in device_ids:
-        mine = table.c.device_id == device_id
-        surplus = select(table.c.last_ms).where(mine).order_by(table.c.last_ms.desc()).offset(MOST_TRACKS).limit(1)
-        newest_surplus = connection.execute(surplus).scalar_one_or_none()
-        if newest_surplus is not None:
-            connection.execute(delete(table).where(mine, table.c.last_ms <= newest_surplus))

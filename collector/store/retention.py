@@ -21,6 +21,7 @@ BY_TIME: Final = (
     schema.egresses.c.last_ms,
     schema.landmark_days.c.last_ms,
     schema.use_days.c.last_ms,
+    schema.timing_windows.c.at_ms,
     schema.attachments.c.removed_ms,
 )
 """Rows about a device, by the column that says how old they are. What is still plugged in never grows old."""

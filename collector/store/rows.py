@@ -49,6 +49,7 @@ class Batch:
     attachments: dict[tuple[str, bytes], Attachment] = field(default_factory=dict)
     landmark_days: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
     use_days: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    timing_windows: dict[tuple[str, bytes], dict[str, Any]] = field(default_factory=dict)
     egresses: dict[tuple[str, str], int] = field(default_factory=dict)
     streams: dict[int, Stream] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)

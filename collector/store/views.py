@@ -26,7 +26,7 @@ from collector.judgement.view import (
 )
 from collector.projection import SESSION_MEMORY, integrity, newest_of
 
-from . import attachments, claims, schema, use_days
+from . import attachments, claims, schema, timing_windows, use_days
 
 DAY_MS: Final = 86_400_000
 INCIDENT_DAYS: Final = 30
@@ -92,7 +92,7 @@ def _since(days: int) -> ColumnElement[int]:
 def _statements() -> dict[str, Select[Any]]:
     """Made once: building one costs as much as running it."""
     incidents, silences, sessions, streams = schema.incidents, schema.silences, schema.sessions, schema.streams
-    used = schema.use_days
+    used, windows = schema.use_days, schema.timing_windows
     egresses, days, learnt, made = schema.egresses, schema.landmark_days, schema.learnt_places, schema.assessments
     last = (
         _about(streams, streams.c.device_id, func.max(streams.c.last_ms).label("last_ms"))
@@ -120,6 +120,9 @@ def _statements() -> dict[str, Select[Any]]:
         "use_days": _about(used, used.c.device_id, used.c.body)
         .where(used.c.last_ms >= _since(USE_DAYS))
         .order_by(used.c.day),
+        "timing_windows": _about(windows, windows.c.device_id, windows.c.timed)
+        .where(windows.c.at_ms >= _since(SESSION_MEMORY.days), windows.c.timed.is_not(None))
+        .order_by(windows.c.at_ms, windows.c.digest),
         "attachments": _about(schema.attachments).where(attachments.since(_NOW_MS)),
         "learnt": _about(learnt, learnt.c.device_id, learnt.c.place),
         "assessments": _about(made, made.c.device_id, made.c.body),
@@ -137,10 +140,11 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
         device_id=device_id,
         group=device.group_name,
         newest=newest,
-        sessions=tuple(_track.decode(row.track) for row in rows.of("sessions", device_id)),
+        sessions=tuple(track_of(row.track) for row in rows.of("sessions", device_id)),
         attachments=attachments.judged(rows.of("attachments", device_id), newest),
         egresses=tuple(egress_of(row) for row in rows.of("egresses", device_id)),
         landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.of("landmark_days", device_id)),
+        timed=tuple(timing_windows.timed_of(row.timed) for row in rows.of("timing_windows", device_id)),
         use_days=tuple(use_days.day_of(row.body) for row in rows.of("use_days", device_id)),
         roster=rows.roster.get(device_id),
         learnt=next((_learnt.decode(row.place) for row in rows.of("learnt", device_id)), None),
@@ -149,6 +153,11 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
         past=past_findings(before[0]) if before else (),
         band=before[0].band if before else "none",
     )
+
+
+def track_of(body: bytes) -> SessionTrack:
+    """A session as judgement sees it."""
+    return _track.decode(body)
 
 
 def egress_of(row: Row[Any]) -> EgressTrack:

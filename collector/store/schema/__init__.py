@@ -20,6 +20,7 @@ from .heard import (
     signals,
     silences,
     streams,
+    timing_windows,
     use_days,
 )
 from .judged import alert_events, alerts, assessments, contexts, pending, risk_log
@@ -53,6 +54,7 @@ __all__ = [
     "signals",
     "silences",
     "streams",
+    "timing_windows",
     "travel",
     "use_days",
     "users",

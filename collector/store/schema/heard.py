@@ -153,6 +153,20 @@ use_days = Table(
     comment="What each device says of whole days: counts of use, of how it was kept, of its input.",
 )
 
+timing_windows = Table(
+    "timing_windows",
+    metadata,
+    Column("device_id", Text, primary_key=True),
+    Column("digest", LargeBinary, primary_key=True, comment="16 bytes of SHA-256 of the window"),
+    Column("at_ms", BigInteger, nullable=False, comment="when the window began"),
+    Column("version", Integer, nullable=False, comment="of the estimators that answered: 0 waits, -1 given up"),
+    Column("window", LargeBinary, nullable=False, comment="JSON TimingWindow"),
+    Column("timed", LargeBinary, comment="JSON TimedWindow: what was estimated"),
+    Index("timing_windows_by_version", "version", "at_ms"),
+    Index("timing_windows_by_time", "at_ms"),
+    comment="Windows of session timing: a queue for the estimators, and their answers.",
+)
+
 attachments = Table(
     "attachments",
     metadata,

@@ -17,7 +17,7 @@ from agent.wire import report as wire
 from agent.wire.signals import Signal
 from collector.instants import to_ms
 from collector.projection import Sent
-from collector.store import intake, schema
+from collector.store import intake, schema, tracks
 from collector.store.enrolment import NewDevice, add_device
 from collector.store.intake import Intake
 from collector.store.rows import Arrival
@@ -187,7 +187,7 @@ def test_a_laptop_that_invents_kinds_in_one_epoch_makes_no_endless_state(bench: 
 
 
 def test_a_laptop_that_invents_sessions_keeps_the_newest(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "MOST_TRACKS", 100)
+    monkeypatch.setattr(tracks, "MOST_TRACKS", 100)
     laptop = bench.enrolled()
     for number in range(4):
         live = [session(peer=f"198.51.100.{number}", received=index) for index in range(200)]

@@ -1,0 +1,159 @@
+"""hand: how far the hand is behind a relay, by the timing of its sessions, and where a direct other end is.
+
+A relay shows its own round trip and hides what lies behind it; what a viewer answers passes through it, and holds the
+whole way (docs/judgement.md). Three windows of one session must agree. Decoding a picture takes a viewer up to 15 ms,
+which are taken off before anything is said about distance; the bound is that of direct sessions.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from agent.wire.signals import UNKNOWN_TUNNEL
+from collector.judgement.claim import claim_of
+from collector.judgement.given import Given
+from collector.judgement.view import SessionTrack, TimedWindow
+from collector.judgement.voting import Vote, vote
+
+VIEWER_MS: Final = 15.0
+"""What viewers were seen to add to a round trip (docs/accuracy.md)."""
+FREE_MS: Final = 80.0
+KM_PER_MS: Final = 40.0
+STEP_KM: Final = 100
+HIDDEN_MS: Final = 60.0
+"""A leg behind a relay: more than what jitter and a viewer can make up together."""
+NEWEST: Final = 12
+"""Windows of one session that are counted: a session moves from one line to another now and then."""
+AT_THE_HAND: Final = frozenset({"access", "mobile"})
+"""Classes of networks whose addresses are where somebody sits; a data centre's or a VPN's is a way station."""
+HOW: Final = {
+    "handshake": "first answers of the connection",
+    "steady": "answers to what the screen showed",
+    "quiet": "answers to single messages",
+    "stun": "consent checks of the call",
+}
+WHY_NOT: Final = {
+    "nothing_answers": "nothing in its timing answers what the laptop sends",
+    "too_few": "too few of its windows say anything",
+    "disagree": "its windows say different things",
+    "direct": "nobody is behind a relay",
+}
+
+
+class Hand(msgspec.Struct, frozen=True, kw_only=True):
+    """Control sessions of the last 7 days with tools that the policy does not allow. "Hidden" is the one whose other
+    side is farthest by its timing."""
+
+    windows: int | None = None
+    """Windows of the hidden session that were looked at; unknown while no session was timed."""
+    agreeing: int | None = None
+    """How many of them agree."""
+    why_not: str | None = None
+    """Why they name no round trip; empty where they do."""
+    tool: str | None = None
+    """Name of its tool."""
+    through: str | None = None
+    """Where its connection ends: the relay's address, or a program on the laptop."""
+    hop_ms: float | None = None
+    """Round trip of the connection alone."""
+    rtt_ms: int | None = None
+    """Round trip to whoever answers."""
+    hidden_ms: int | None = None
+    """What of it lies behind the relay."""
+    least_ms: int | None = None
+    """What remains of it without what a viewer may take."""
+    at_least_km: int | None = None
+    """Distance that this cannot be without."""
+    how: str | None = None
+    """What answered."""
+    last_seen_at: datetime | None = None
+    """When the newest of these windows was."""
+    abroad: str | None = None
+    """Country of the newest direct other end on a line of homes or a mobile one outside the claim; empty where none is.
+    Unknown without a claim, or where no address of a session was located."""
+    abroad_peer: str | None = None
+    """Its address."""
+    abroad_tool: str | None = None
+    """Name of its tool."""
+    abroad_seen_at: datetime | None = None
+    """When it was last seen."""
+
+
+def derive(given: Given) -> Hand:
+    """Let the windows of each session vote, and look where direct other ends are."""
+    barred = (window for window in given.view.timed if _counts(given, window.tool))
+    votes = [(vote(each.answer for each in windows), windows) for windows in _by_session(barred)]
+    found = max(votes, key=lambda each: (each[0].estimate_ms or 0.0, each[1][-1].began_at), default=None)
+    return msgspec.convert((_hidden(given, *found) if found else {}) | _abroad(given), Hand)
+
+
+def at_least_km(rtt_ms: float) -> int:
+    """Distance to print for a round trip through a relay: 40·(RTT − 15 − 80) km, rounded down to whole 100 km."""
+    return max(0, int(KM_PER_MS * (rtt_ms - VIEWER_MS - FREE_MS)) // STEP_KM * STEP_KM)
+
+
+def _counts(given: Given, tool: str) -> bool:
+    """A tool that shows and moves the desktop, is not allowed, and is known: what else listens may be any service,
+    whose users take their time to think."""
+    return tool != UNKNOWN_TUNNEL and given.tool(tool).controls and not given.sanctioned(tool)
+
+
+def _by_session(windows: Iterable[TimedWindow]) -> Iterable[list[TimedWindow]]:
+    """The newest windows of each session, oldest first."""
+    found: dict[tuple[str, int, str, int], list[TimedWindow]] = defaultdict(list)
+    for window in windows:
+        found[window.tool, window.local_port, window.peer_address, window.peer_port].append(window)
+    return [each[-NEWEST:] for each in found.values()]
+
+
+def _hidden(given: Given, voted: Vote, windows: list[TimedWindow]) -> dict[str, object]:
+    newest = windows[-1]
+    known: dict[str, object] = {
+        "windows": voted.windows,
+        "agreeing": voted.agreeing,
+        "why_not": WHY_NOT.get(voted.why_not, ""),
+        "tool": given.tool(newest.tool).name,
+        "through": "a program on the laptop" if newest.loopback_leg else newest.peer_address,
+        "last_seen_at": newest.began_at,
+    }
+    if voted.estimate_ms is None:
+        return known
+    known |= {
+        "rtt_ms": round(voted.estimate_ms),
+        "least_ms": int(voted.estimate_ms - VIEWER_MS),
+        "at_least_km": at_least_km(voted.estimate_ms),
+        "how": ", ".join(HOW[method] for method in voted.methods),
+    }
+    hops = [window.hop_ms for window in windows if window.hop_ms is not None]
+    if hops:
+        known |= {"hop_ms": round(min(hops), 1), "hidden_ms": max(0, int(voted.estimate_ms - min(hops)))}
+    return known
+
+
+def _abroad(given: Given) -> dict[str, object]:
+    claim = claim_of(given)
+    barred = [track for track in given.view.sessions if _counts(given, track.tool)]
+    located = [track for track in barred if _country(track) is not None]
+    if claim is None or claim.in_transit or not located:
+        return {}
+    abroad = [track for track in located if not claim.covers(_country(track))]
+    newest = max(abroad, key=lambda track: (track.last_seen, track.peer_address), default=None)
+    if newest is None:
+        return {"abroad": ""}
+    return {
+        "abroad": _country(newest),
+        "abroad_peer": newest.peer_address,
+        "abroad_tool": given.tool(newest.tool).name,
+        "abroad_seen_at": newest.last_seen,
+    }
+
+
+def _country(track: SessionTrack) -> str | None:
+    """Where somebody sits at the other end; None where the address does not tell."""
+    located = track.located
+    return located.country if located is not None and located.network_class in AT_THE_HAND else None
