@@ -62,4 +62,5 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     cycle.add_argument("--occasion", choices=("scheduled", "started", "stopping"), default="scheduled")
     cycle.add_argument("--reply-fd", type=int)
     cycle.add_argument("--hardware-events", default="")
+    cycle.add_argument("--windows-fd", type=int)
     return whole

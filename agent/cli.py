@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import agent
 from agent.arguments import parser
@@ -96,12 +96,9 @@ def _folder(config: Config) -> Folder:
     return Folder.open(Path(config.state_dir))
 
 
-def _tools(config: Config, folder: Folder, events: str = "") -> Tools:
-    """The real things that a cycle works with.
-
-    Args:
-        events: what the parent heard of hardware, as it packed it.
-    """
+def _tools(config: Config, folder: Folder, events: str = "", **more: Any) -> Tools:
+    """The real things that a cycle works with; with what the parent heard of hardware, as it packed it, and what else
+    a worker was given."""
     from agent.cycle import Tools
     from agent.disk import DiskError, marks_at
     from agent.host.this_machine import this_machine
@@ -122,6 +119,7 @@ def _tools(config: Config, folder: Folder, events: str = "") -> Tools:
         connect=lambda me, enrolment: connect(
             folder, enrolment.link(config.collector) if enrolment else config.collector, me, host
         ),
+        **more,
     )
 
 
@@ -177,6 +175,7 @@ def _cycle(options: argparse.Namespace) -> int:
     """One cycle, bounded in every way, as the parent's worker or by hand."""
     import signal
 
+    from agent.briefing import read_windows
     from agent.cycle import run_cycle
     from agent.disk import WORK_LOCK
     from agent.limits import end_after, step_back
@@ -192,9 +191,11 @@ def _cycle(options: argparse.Namespace) -> int:
     config = _config(options)
     folder = _folder(config)
     folder.lock(WORK_LOCK, WORK_WAIT_S)
-    delay_s = run_cycle(_tools(config, folder, options.hardware_events), options.occasion)
+    said: list[str] = []
+    tools = _tools(config, folder, options.hardware_events, timed=read_windows(options.windows_fd), brief=said.append)
+    delay_s = run_cycle(tools, options.occasion)
     if options.reply_fd is not None:
-        os.write(options.reply_fd, f"{delay_s:.3f}\n".encode())
+        os.write(options.reply_fd, "\n".join((f"{delay_s:.3f}", *said)).encode())
     return OK
 
 

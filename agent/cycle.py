@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from agent import enrol, identity, settings, state
+from agent.briefing import briefing
 from agent.config import Config
 from agent.delivery import Delivery
 from agent.disk import Disk
@@ -28,6 +29,7 @@ from agent.state import Memory
 from agent.uplink import SETTINGS_PATH, Uplink, UplinkError
 from agent.wire.report import Occasion
 from agent.wire.settings import SettingsAnswer
+from agent.wire.signals import TimingWindow
 
 UNENROLLED_S: Final = 60.0
 """How long an agent waits at least before it looks again for a way to enrol."""
@@ -50,6 +52,10 @@ class Tools:
     """A folder in memory; None where there is none."""
     connect: Callable[[Identity, Enrolment | None], Uplink]
     chance: Callable[[], float] = random.random
+    timed: tuple[TimingWindow, ...] = ()
+    """Windows of timing since the last report."""
+    brief: Callable[[str], None] = lambda _: None
+    """Takes what the parent is to know."""
 
 
 def run_cycle(tools: Tools, occasion: Occasion) -> float:
@@ -73,16 +79,20 @@ def run_cycle(tools: Tools, occasion: Occasion) -> float:
     orders = _orders(tools.disk, enrolment)
     spool = Spool.of(tools.disk, tools.config.spool)
     memory = Memory.open(tools.disk, tools.marks, me.key_id, spool.waiting())
+    off = {*orders.settings.probes_off, *tools.config.probes_off}
     report_now(
         host=tools.host,
         probes=tools.probes,
-        off={*orders.settings.probes_off, *tools.config.probes_off},
+        off=off,
         device_id=enrolment.device_id,
         orders=orders,
         memory=memory,
         spool=spool,
         occasion=occasion,
+        timed=tools.timed,
     )
+    if occasion != "stopping":
+        tools.brief(briefing(tools.host, orders, off))
     settled = memory.state.settled
     try:
         uplink = tools.connect(me, enrolment)

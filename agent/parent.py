@@ -12,8 +12,9 @@ import select
 import signal
 import sys
 import time
-from _collections_abc import Callable  # what collections.abc is made of, without the rest of collections
+from _collections_abc import Callable, Sequence  # what collections.abc is made of, without the rest of collections
 
+from agent.lookout import PATIENCE_S, Lookout
 from agent.uevents import Hardware, listen
 
 CYCLE_S = 60.0
@@ -26,6 +27,8 @@ LONGEST_DELAY_S = 86400.0
 NAP_S = 30.0
 """The longest sleep at once: that the laptop itself slept, and a cycle is overdue, is only seen between two."""
 JITTER = 0.1
+MOST_SAID = 4096
+"""Bytes of what a worker says."""
 
 
 def main(arguments: list[str]) -> int:
@@ -38,10 +41,12 @@ def main(arguments: list[str]) -> int:
     options = arguments[1:]
     stop = _listen()
     hardware = Hardware(listen())
+    lookout = Lookout(_start_timing)
     repeat(
-        lambda occasion: _cycle([*options, *_heard(hardware)], occasion, CYCLE_S, stop),
-        lambda delay_s: _told_to_stop(stop, delay_s, hardware),
+        lambda occasion: _cycle_with([*options, *_heard(hardware)], occasion, stop, lookout),
+        lambda delay_s: _told_to_stop(stop, delay_s, hardware, lookout),
     )
+    lookout.end()
     _cycle(options, "stopping", LAST_WORDS_S, None)
     return 0
 
@@ -72,12 +77,46 @@ def _listen() -> int:
     return reader
 
 
-def _cycle(options: list[str], occasion: str, deadline_s: float, stop: int | None) -> bytes:
+def _cycle_with(options: list[str], occasion: str, stop: int, lookout: Lookout) -> bytes:
+    """Run one worker that reports what was timed, and take in whose connections are to be timed from now on."""
+    windows = lookout.hand_over()
+    if not windows:
+        said = _cycle(options, occasion, CYCLE_S, stop)
+    else:
+        reader, writer = os.pipe()
+        os.write(writer, windows)  # less than a pipe holds
+        os.close(writer)
+        os.set_inheritable(reader, True)
+        try:
+            said = _cycle(options, occasion, CYCLE_S, stop, ["--windows-fd", str(reader)])
+        finally:
+            os.close(reader)
+    if said:
+        lookout.windows.clear()
+        lookout.obey(said)
+    return said
+
+
+def _start_timing(options: list[str]) -> tuple[int, int]:
+    """Start a helper that times connections: its process, and the descriptor that it answers on."""
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    command = [*interpreter(safe_path=sys.flags.safe_path), "-m", "agent.timing", "--reply-fd", str(writer), *options]
+    try:
+        return os.posix_spawn(sys.executable, command, os.environ, setpgroup=0), reader
+    except OSError:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+
+
+def _cycle(options: list[str], occasion: str, deadline_s: float, stop: int | None, handed: Sequence[str] = ()) -> bytes:
     """Run one worker to its end and return what it said; kill it at its deadline, or soon after a stop."""
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
     command = [*interpreter(safe_path=sys.flags.safe_path), "-m", "agent", *options]
-    command += ["cycle", "--occasion", occasion, "--reply-fd", str(writer)]
+    command += ["cycle", "--occasion", occasion, "--reply-fd", str(writer), *handed]
     try:
         # A group of its own: Ctrl-C in a terminal is for the parent, and a kill takes the worker's helpers along.
         worker = os.posix_spawn(sys.executable, command, os.environ, setpgroup=0)
@@ -97,8 +136,8 @@ def _cycle(options: list[str], occasion: str, deadline_s: float, stop: int | Non
         elif not ready:
             os.killpg(worker, signal.SIGKILL)
             break
-        elif chunk := os.read(reader, 64):
-            said = (said + chunk)[-64:]
+        elif chunk := os.read(reader, MOST_SAID):
+            said = (said + chunk)[:MOST_SAID]
         else:
             break
     os.close(reader)
@@ -116,17 +155,21 @@ def _heard(hardware: Hardware) -> list[str]:
     return ["--hardware-events", text] if text else []
 
 
-def _told_to_stop(stop: int, delay_s: float, hardware: Hardware) -> bool:
+def _told_to_stop(stop: int, delay_s: float, hardware: Hardware, lookout: Lookout) -> bool:
     """Wait; True as soon as the agent is told to stop. Time that the laptop sleeps counts.
 
-    Hardware that comes or goes shortens the wait.
+    Hardware that comes or goes shortens the wait, and so does a session that was timed.
     """
     began_s = _uptime_s()
     due_at_s, news = began_s + delay_s, False
     while (left_s := due_at_s - _uptime_s()) > 0:
-        ready = _readable([stop, *hardware.descriptors], min(left_s, NAP_S))
+        heard = lookout.descriptors
+        ready = _readable([stop, *hardware.descriptors, *heard], min(left_s, NAP_S, lookout.wait_s(_uptime_s())))
         if stop in ready:
             return True
+        lookout.look(_uptime_s())
+        if any(each in ready for each in heard) and lookout.hear():
+            due_at_s = min(due_at_s, max(_uptime_s(), began_s + PATIENCE_S))
         if ready and hardware.hear():
             now_s, news = _uptime_s(), True
             due_at_s = min(due_at_s, now_s + hardware.hurry(now_s - began_s))
@@ -146,7 +189,7 @@ def _readable(descriptors: list[int], wait_s: float) -> list[int]:
 def _delay_of(reply: bytes, last_s: float) -> float:
     """Seconds to the next cycle, as the worker said; as the last time when it said nothing."""
     try:
-        delay_s = float(reply)
+        delay_s = float(reply.partition(b"\n")[0])
     except ValueError:
         return last_s
     return min(max(delay_s, SHORTEST_DELAY_S), LONGEST_DELAY_S) if delay_s == delay_s else last_s

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from agent.wire.settings import Landmark, Settings, ToolEntry
+from agent.wire.settings import Landmark, Settings, Timing, ToolEntry
 from agent.wire.signals import KINDS
 
 from . import catalogue, config, landmarks, rulebook, zones
@@ -52,6 +52,7 @@ class Knowledge:
                 interval_s=group.interval_s,
                 probes_off=tuple(sorted(group.probes_off)),
                 probes_on=tuple(sorted(group.probes_on)),
+                timing=Timing(**msgspec.structs.asdict(group.timing)),
             )
         return groups
 

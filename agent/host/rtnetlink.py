@@ -15,8 +15,7 @@ from types import TracebackType
 from typing import Final
 
 from agent.host import HostDeniedError, HostTimeoutError, Route
-
-from .sock_diag import attributes
+from agent.inet_diag import attributes
 
 RTM_NEWROUTE: Final = 24
 RTM_GETROUTE: Final = 26

@@ -42,7 +42,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     window_s: Annotated[float, msgspec.Meta(ge=5, le=30)] = 15.0
     """Length of one window."""
     first: Annotated[int, msgspec.Meta(ge=0, le=8)] = 3
-    """Windows that begin as soon as a session is seen, one after the other."""
+    """Windows that a new session begins with."""
+    first_every_s: Annotated[float, msgspec.Meta(ge=5, le=120)] = 40.0
+    """Seconds from the start of one of these to the next."""
     per_hour: Annotated[int, msgspec.Meta(ge=0, le=20)] = 4
     """Windows of each hour that the session goes on."""
     headers: bool = False

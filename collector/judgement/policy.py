@@ -40,6 +40,21 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return self.rule == rule_id and self.device in (None, device_id) and as_of < self.until
 
 
+class TimingPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How connections of remote-access tools are timed."""
+
+    window_s: Annotated[float, msgspec.Meta(ge=5, le=30, description="seconds of one window, 5 to 30")] = 15
+    first: Annotated[int, msgspec.Meta(ge=0, le=8, description="windows that a session begins with, 0 to 8")] = 3
+    first_every_s: Annotated[
+        float, msgspec.Meta(ge=5, le=120, description="seconds from one of these to the next, 5 to 120")
+    ] = 40
+    per_hour: Annotated[int, msgspec.Meta(ge=0, le=20, description="windows of each hour after that, 0 to 20")] = 4
+    headers: Annotated[
+        bool, msgspec.Meta(description="true to read headers of these connections' packets, or false")
+    ] = False
+    """Needs CAP_NET_RAW on the laptop; without it the kernel's counters serve."""
+
+
 class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one group of devices measures."""
 
@@ -49,6 +64,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[Kind, ...], msgspec.Meta(description="a list of kinds that are measured on request alone")
     ] = ()
     """Kinds that no laptop measures unless it is asked to: tell the people, and their council, first."""
+    timing: Annotated[TimingPolicy, msgspec.Meta(description="how session_timing works")] = TimingPolicy()
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

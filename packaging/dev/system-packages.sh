@@ -3,7 +3,7 @@
 # nothing: the tests that miss a program skip and name it.
 set -eu
 programs="chromium:chromium Xvfb:xvfb Xvnc:tigervnc-standalone-server x11vnc:x11vnc xvncviewer:tigervnc-viewer
-fluxbox:fluxbox xterm:xterm xdotool:xdotool ip:iproute2 ssh:openssh-client sshd:openssh-server strace:strace
+fluxbox:fluxbox xterm:xterm xdotool:xdotool ip:iproute2 ssh:openssh-client sshd:openssh-server strace:strace socat:socat
 xauth:xauth taskset:util-linux initdb:postgresql
 systemd-nspawn:systemd-container debootstrap:debootstrap rpm:rpm nginx:nginx-light caddy:caddy"
 path="$PATH:/usr/sbin:/sbin"

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from agent import parent
+from agent.lookout import Lookout
 from agent.parent import DEFAULT_DELAY_S, _delay_of, _jittered
 from agent.uevents import Hardware
 from tests.agent.fake_collector import FakeCollector, Request
@@ -147,6 +148,10 @@ def test_a_worker_that_cannot_be_started_costs_one_cycle(
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
+def never_starts(options: list[str]) -> tuple[int, int]:
+    raise AssertionError(options)
+
+
 def test_time_that_the_laptop_slept_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Select counts only the time awake: the parent wakes now and then and looks at the clock that goes on."""
     uptime_s, naps = [1000.0], []
@@ -158,7 +163,7 @@ def test_time_that_the_laptop_slept_counts(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(parent, "_uptime_s", lambda: uptime_s[0])
     monkeypatch.setattr(parent, "_readable", nap)
-    assert not parent._told_to_stop(0, 300.0, Hardware(None))
+    assert not parent._told_to_stop(0, 300.0, Hardware(None), Lookout(never_starts))
     assert naps == [30.0, 30.0, 30.0, 0.0]
 
 
@@ -178,7 +183,8 @@ def test_the_delay_is_the_workers_within_bounds() -> None:
     assert _delay_of(b"42.500\n", 7.0) == 42.5
     assert _delay_of(b"0\n", 7.0) == 1.0
     assert _delay_of(b"1e9\n", 7.0) == 86400.0
-    for nothing in (b"", b"nan\n", b"soon\n", b"4\n5\n"):
+    assert _delay_of(b"4\ntiming 15 3 40 4 0\n", 7.0) == 4.0
+    for nothing in (b"", b"nan\n", b"soon\n", b"\n5\n"):
         assert _delay_of(nothing, DEFAULT_DELAY_S) == DEFAULT_DELAY_S
 
 

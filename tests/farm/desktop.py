@@ -103,10 +103,10 @@ def x11vnc_laptop(line: DelayLine, host: str, home: Path) -> Iterator[Screen]:
 
 
 @contextmanager
-def vnc_operator(line: DelayLine, host: str, home: Path, laptop_address: str) -> Iterator[Screen]:
+def vnc_operator(line: DelayLine, host: str, home: Path, address: str, port: int = RFB_PORT) -> Iterator[Screen]:
     """Somebody elsewhere who looks at the laptop's screen with a VNC viewer; nobody types yet."""
     with screen(line, host, home, ["Xvfb", "-screen", "0", "1100x800x24"]) as shown:
-        viewer = ["xvncviewer", "-Shared", "-SecurityTypes=None", "-RemoteResize=0", f"{laptop_address}::{RFB_PORT}"]
+        viewer = ["xvncviewer", "-Shared", "-SecurityTypes=None", "-RemoteResize=0", f"{address}::{port}"]
         with line.running(host, viewer, **_quiet(shown.environment)):
             window = ("search", "--onlyvisible", "--name", "VNC")
             shown.wait_for(*window, "windowmove", "0", "0", "windowraise", "windowfocus")

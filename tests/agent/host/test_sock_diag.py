@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.host import TcpInfo
-from agent.host.sock_diag import SockDiag, parse_answer, parse_tcp_info, request
+from agent.host.sock_diag import SockDiag, parse_answer, parse_tcp_info
+from agent.inet_diag import request
 
 
 @dataclass
@@ -119,8 +120,8 @@ def test_a_late_answer_to_an_older_question_is_passed_over() -> None:
     pair = connect(socket.AF_INET, "127.0.0.1", "127.0.0.1")
     local_port, peer_port = pair.near.getsockname()[1], pair.far.getsockname()[1]
     with SockDiag() as kernel:
-        body = request(socket.AF_INET, (1, 1, b"\x7f\0\0\1", b"\x7f\0\0\1"), 0)
-        kernel._netlink.send(struct.pack("=IHHII", 16 + len(body), 20, 1, 999, 0) + body)
+        body = request((1, 1, b"\x7f\0\0\1", b"\x7f\0\0\1"))
+        kernel._kernel._netlink.send(struct.pack("=IHHII", 16 + len(body), 20, 1, 999, 0) + body)
         assert kernel.tcp_info("127.0.0.1", local_port, "127.0.0.1", peer_port) is not None
     pair.close()
 

@@ -1,0 +1,66 @@
+"""python -m agent.timing: times some connections for some seconds, writes a line of JSON for each, and ends.
+
+    python -m agent.timing --reply-fd 5 --seconds 15 tigervnc,203.0.113.10,5900,198.51.100.7,40000,others,12.5
+
+The agent's parent starts it when a session is seen. Nothing is kept on the disk.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from typing import Final
+
+from agent.inet_diag import InetDiag
+
+from .flow import Flow, Recording
+
+POLL_S: Final = 0.02
+"""Between two looks at one connection: 50 a second."""
+LONGEST_POLL_S: Final = 0.05
+SPARE_S: Final = 10.0
+CPU_S: Final = 5
+MEMORY_BYTES: Final = 256 * 1024 * 1024
+
+
+def main(arguments: list[str]) -> int:
+    """Time, tell and end."""
+    parser = argparse.ArgumentParser(prog="python -m agent.timing")
+    parser.add_argument("--reply-fd", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("flows", nargs="+", type=Flow.parse)
+    options = parser.parse_args(arguments)
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.alarm(int(options.seconds + SPARE_S))
+    windows = [recording.window() for recording in record(options.flows, options.seconds)]
+    told = "".join(json.dumps(window, separators=(",", ":")) + "\n" for window in windows if window is not None)
+    with os.fdopen(options.reply_fd, "w", encoding="ascii") as reply:
+        reply.write(told)
+    return 0
+
+
+def record(flows: list[Flow], seconds: float) -> list[Recording]:
+    """Look at the connections until the time is up, or all are gone."""
+    began_s, wall_s = time.monotonic(), time.clock_gettime(time.CLOCK_REALTIME)
+    recordings = [Recording(flow, int(began_s * 1e6), wall_s) for flow in flows]
+    period_s = min(POLL_S * len(flows), LONGEST_POLL_S)
+    kernel = InetDiag()
+    due_s = began_s
+    while (live := [one for one in recordings if not one.gone]) and due_s < began_s + seconds:
+        for one in live:
+            one.see(kernel.counters(one.flow.ends), time.monotonic_ns() // 1000)
+        due_s = max(due_s + period_s, time.monotonic() - period_s)
+        time.sleep(max(0.0, due_s - time.monotonic()))
+    kernel.close()
+    return recordings
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,233 @@
+"""The lookout: which connections are timed, and when."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+import pytest
+
+from agent import lookout
+from agent.inet_diag import BYTES_SENT, ESTABLISHED, LISTEN, MIN_RTT, Counters, Ends, InetDiag, Row
+from agent.lookout import Lookout, Orders
+from agent.timing.flow import Flow
+
+ORDERS = Orders.parse(
+    ["timing 15 3 40 4 0", "listens tigervnc 5900,5901", "listens openssh-server 22", "dials anydesk 77"]
+)
+LAPTOP, FAR = socket.inet_aton("192.0.2.10"), socket.inet_aton("198.51.100.7")
+NEAR = socket.inet_aton("127.0.0.1")
+VNC: Ends = (5900, 40000, LAPTOP, FAR)
+
+
+def door(port: int) -> Row:
+    return LISTEN, (port, 0, bytes(4), bytes(4)), 1
+
+
+def opened(ends: Ends, inode: int = 2) -> Row:
+    return ESTABLISHED, ends, inode
+
+
+def counters(sent: int, received: int, *, segments: int = 9) -> Counters:
+    info = bytearray(BYTES_SENT + 8)
+    struct.pack_into("=Q", info, 128, received)
+    struct.pack_into("=III", info, MIN_RTT, 10_000, segments, segments)
+    struct.pack_into("=Q", info, BYTES_SENT, sent)
+    return Counters(bytes(info))
+
+
+class Helpers:
+    """Helpers that were started, and what each says."""
+
+    def __init__(self) -> None:
+        self.started: list[list[str]] = []
+        self.writer = -1
+
+    def start(self, options: list[str]) -> tuple[int, int]:
+        self.started.append(options)
+        reader, self.writer = os.pipe()
+        return os.posix_spawn("/bin/true", ["true"], {}), reader
+
+    def say(self, text: bytes) -> None:
+        os.write(self.writer, text)
+        os.close(self.writer)
+
+
+@pytest.fixture
+def helpers() -> Helpers:
+    return Helpers()
+
+
+def test_the_orders_are_read_and_what_is_none_is_left_out() -> None:
+    orders = Orders.parse(
+        ["timing 10 2 20 6 1", "listens x11vnc 5900,none", "listens", "dials rustdesk 4,5", "more", ""]
+    )
+    assert (orders.on, orders.window_s, orders.first, orders.first_every_s) == (True, 10.0, 2, 20.0)
+    assert (orders.per_hour, orders.headers) == (6, True)
+    assert orders.dialling == [("rustdesk", [4, 5])]
+    assert not Orders.parse(["timing soon 2 20 6 1"]).on
+
+
+def test_a_session_that_comes_in_is_timed_three_times_and_then_four_times_an_hour(helpers: Helpers) -> None:
+    watch = Lookout(helpers.start, ORDERS)
+    watch.compare([door(5900)], 1000.0, never_asked)
+    starts = []
+    now_s = 1020.0
+    while now_s < 1020 + 3600:
+        watch.compare([door(5900), opened(VNC)], now_s, never_asked)
+        before = len(helpers.started)
+        watch._have_timed(now_s)
+        if len(helpers.started) > before:
+            starts.append(now_s)
+            helpers.say(b'{"window":1}\n')
+            news = False
+            while watch._helper is not None:
+                news = watch.hear() or news
+            assert news is (len(starts) == 3)
+        now_s += 20.0
+    assert starts == [1020.0, 1060.0, 1100.0, 2000.0, 2900.0, 3800.0]
+    assert helpers.started[0] == ["--seconds", "15", "tigervnc,192.0.2.10,5900,198.51.100.7,40000,others,0.0"]
+    assert Flow.parse(helpers.started[1][-1]) == Flow("tigervnc", VNC, "others", 40.0)
+    assert watch.hand_over() == b'{"window":1}\n' * 6
+
+
+def test_a_session_that_was_there_before_the_agent_has_no_beginning(helpers: Helpers) -> None:
+    watch = Lookout(helpers.start, ORDERS)
+    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked)
+    watch._have_timed(1000.0)
+    assert helpers.started[0][-1].endswith(",others,")
+    assert Flow.parse(helpers.started[0][-1]).began_s is None
+    watch.end()
+
+
+def test_what_the_laptop_s_own_programs_do_is_not_timed(helpers: Helpers) -> None:
+    browsing = (51000, 443, LAPTOP, FAR)
+    own_page = (8080, 52000, NEAR, NEAR)
+    outward_ssh = (53000, 22, LAPTOP, FAR)
+    vnc_elsewhere = (54000, 5900, LAPTOP, FAR)
+    watch = Lookout(helpers.start, ORDERS)
+    rows = [door(5900), door(8080), *map(opened, (browsing, own_page, outward_ssh, vnc_elsewhere))]
+    for now_s in (1000.0, 1020.0, 1040.0):
+        watch.compare(rows, now_s, never_asked)
+    assert watch.sessions == {}
+
+
+def test_an_unlisted_program_counts_where_it_sends_as_one_that_shows_a_screen(helpers: Helpers) -> None:
+    renamed, syncing = (9000, 40000, LAPTOP, FAR), (9001, 40001, LAPTOP, FAR)
+    sent = {renamed: 0, syncing: 0}
+
+    def ask(ends: Ends) -> Counters:
+        sent[ends] += 500_000
+        return counters(sent[ends], sent[ends] // (50 if ends == renamed else 2))
+
+    watch = Lookout(helpers.start, ORDERS)
+    rows = [door(9000), door(9001), opened(renamed), opened(syncing)]
+    watch.compare(rows, 1000.0, ask)
+    assert watch.sessions == {}
+    watch.compare(rows, 1020.0, ask)
+    assert [(ends, each.tool, each.opened_by) for ends, each in watch.sessions.items()] == [
+        (renamed, "unknown", "unlisted")
+    ]
+
+
+def test_a_tool_that_dials_out_counts_once_it_shows_the_screen(
+    helpers: Helpers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relayed = (51000, 443, LAPTOP, FAR)
+    sent = [0]
+
+    def ask(ends: Ends) -> Counters:
+        sent[0] += 10 if len(watch.sessions) == 0 and sent[0] < 25 else 300_000
+        return counters(sent[0], 100)
+
+    watch = Lookout(helpers.start, ORDERS)
+    monkeypatch.setattr(watch, "_dialled", lambda: {2: "anydesk"})
+    for now_s in (1000.0, 1020.0, 1040.0):
+        watch.compare([opened(relayed)], now_s, ask)
+        assert watch.sessions == {}
+    watch.compare([opened(relayed)], 1060.0, ask)
+    assert [(each.tool, each.opened_by) for each in watch.sessions.values()] == [("anydesk", "tool")]
+
+
+def test_the_sockets_of_a_process_are_found_by_its_open_files(helpers: Helpers) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        watch = Lookout(helpers.start, Orders.parse([f"dials anydesk {os.getpid()},999999"]))
+        assert watch._dialled()[os.fstat(server.fileno()).st_ino] == "anydesk"
+
+
+def test_a_session_that_ends_is_forgotten_and_its_windows_are_news(helpers: Helpers) -> None:
+    watch = Lookout(helpers.start, ORDERS)
+    watch.compare([door(5900)], 1000.0, never_asked)
+    watch.compare([door(5900), opened(VNC)], 1020.0, never_asked)
+    watch._have_timed(1020.0)
+    watch.compare([door(5900)], 1040.0, never_asked)
+    assert watch.sessions == {}
+    helpers.say(b"{}\n")
+    assert not watch.hear()
+    assert watch.hear()
+
+
+def test_many_short_sessions_do_not_have_the_laptop_timed_all_day(helpers: Helpers) -> None:
+    watch = Lookout(helpers.start, ORDERS)
+    watch.compare([door(22)], 0.0, never_asked)
+    for number in range(60):
+        watch.compare([door(22), opened((22, 40000 + number, LAPTOP, FAR))], 20.0 * number, never_asked)
+    assert len(watch._series) == lookout.MOST_SERIES
+
+
+def test_a_helper_that_cannot_be_started_is_tried_again_later() -> None:
+    def no_room(options: list[str]) -> tuple[int, int]:
+        raise BlockingIOError
+
+    watch = Lookout(no_room, ORDERS)
+    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked)
+    watch._looked_s = 1000.0
+    watch._have_timed(1000.0)
+    assert watch.wait_s(1000.0) > 10
+
+
+def test_without_orders_nothing_is_looked_at(helpers: Helpers) -> None:
+    watch = Lookout(helpers.start)
+    watch.look(1000.0)
+    assert watch.wait_s(1000.0) == 3600.0
+    watch.obey(b"300.000\ntiming 15 3 40 4 0\nlistens tigervnc 5900")
+    assert watch.wait_s(1000.0) == 0.0
+    watch.obey(b"300.000\n")
+    assert watch.wait_s(1000.0) == 3600.0
+
+
+def test_too_much_that_waits_makes_room_for_the_newest(helpers: Helpers) -> None:
+    watch = Lookout(helpers.start, ORDERS)
+    watch.windows = [b"x" * 7000 for _ in range(8)]
+    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked)
+    watch._have_timed(1000.0)
+    helpers.say(b"y" * 20_000 + b"\n")
+    while watch._helper is not None:
+        watch.hear()
+    assert sum(map(len, watch.windows)) <= lookout.MOST_BYTES
+    assert watch.windows[-1] == b"y" * 20_000
+
+
+def test_this_machine_s_kernel_tells_doors_connections_and_counters() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        near = socket.create_connection(server.getsockname())
+        far, _ = server.accept()
+        far.sendall(b"x" * 1000)
+        assert near.recv(1000, socket.MSG_WAITALL)
+        ends = (server.getsockname()[1], near.getsockname()[1], NEAR, NEAR)
+        kernel = InetDiag()
+        rows = kernel.rows(LISTEN, ESTABLISHED)
+        assert (LISTEN, server.getsockname()[1]) in {(state, each[0]) for state, each, _ in rows}
+        assert (ESTABLISHED, ends, os.fstat(far.fileno()).st_ino) in rows
+        told = kernel.counters(ends)
+        assert told is not None
+        assert (told.sent, told.received) == (1000, 0)
+        near.close()
+        far.close()
+        assert kernel.counters(ends) is None
+        kernel.close()
+
+
+def never_asked(ends: Ends) -> Counters:
+    raise AssertionError(f"the counters of {ends} were asked for")
