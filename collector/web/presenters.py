@@ -31,6 +31,9 @@ MEASURED: Final = {
     "displays": "Monitors",
     "network_path": "The way to the network",
     "landmark_rtt": "Times to known places",
+    "presence": "Hours of use",
+    "posture": "How it is kept",
+    "session_timing": "Timing of control sessions",
 }
 FAILURES: Final[Mapping[Failure, str]] = {
     "unsupported": "this system has no such thing",

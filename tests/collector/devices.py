@@ -28,7 +28,9 @@ from collector.judgement.view import (
     Newest,
     Presence,
     SessionTrack,
+    UseDay,
 )
+from tests.laptop import PLATFORM
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DEVICE = "0190a8c0-0000-7000-8000-00000000000a"
@@ -131,6 +133,37 @@ def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
         presence=Presence(enrolled_at=NOW - timedelta(days=60), last_seen_at=NOW - timedelta(minutes=4)),
     )
     return msgspec.structs.replace(plain, **changes)
+
+
+def whole(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
+    """The same laptop, of which everything is known that a laptop can tell: no rule about it lacks a verdict."""
+    return view(PLATFORM, *measured, **({"landmark_days": landmark_week(), "use_days": use_week()} | changes))
+
+
+def use_week() -> tuple[UseDay, ...]:
+    """Seven days of work on a laptop that is shut, unplugged and asleep in the evening."""
+    names = [(NOW - timedelta(days=back)).date().isoformat() for back in range(7, 0, -1)]
+    return tuple(
+        UseDay(
+            day=name,
+            presence=signals.Presence(
+                day=name, looked=54, active=48, active_hours=9, longest_pause=90, pauses_told=True
+            ),
+            posture=signals.Posture(
+                day=name,
+                looked=54,
+                hours=9,
+                lid_closed=0,
+                on_mains=30,
+                external_display=0,
+                own_display_off=0,
+                remote_session=0,
+                asleep_hours=14.5,
+                sleeps=2,
+            ),
+        )
+        for name in names
+    )
 
 
 def given(device: DeviceView, policy: Policy = POLICY) -> Given:

@@ -48,7 +48,7 @@ NEED_A_HOME = {"home-ruled-out-by-light", "egress-far-from-home"}
 
 
 def test_a_quiet_laptop_has_no_finding_and_full_coverage() -> None:
-    assessment = assess(view(landmark_days=devices.landmark_week()), context())
+    assessment = assess(devices.whole(), context())
     assert assessment.findings == ()
     assert (assessment.risk_score, assessment.band) == (0, "none")
     assert assessment.coverage.total == len(shipped_rules())
@@ -157,7 +157,7 @@ def test_the_band_remembers_and_the_score_does_not() -> None:
 
 
 def test_rules_without_a_verdict_say_what_is_missing() -> None:
-    device = view(devices.clock("UTC", 0), landmark_days=devices.landmark_week())
+    device = devices.whole(devices.clock("UTC", 0))
     assessment = assess(device, context())
     (unknown, *others) = sorted(assessment.coverage.unknown, key=lambda each: each.rule_id)
     assert {each.rule_id for each in others} <= NEED_A_HOME
