@@ -6,8 +6,7 @@ names tools and artefacts in the catalogue's own words.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,11 +41,11 @@ class Names:
         self._fold_case = fold_case
         self._exact: dict[str, list[str]] = {}
         self._cut: dict[str, list[str]] = {}
-        self._wild: list[tuple[re.Pattern[str], str]] = []
+        self._wild: dict[str, list[tuple[list[str], str]]] = {}
         for pattern in patterns:
             folded = self._folded(pattern)
             if "*" in pattern:
-                self._wild.append((re.compile(re.escape(folded).replace(r"\*", "[^/]*")), pattern))
+                self._wild.setdefault(folded[:1], []).append((folded.split("*"), pattern))
             else:
                 self._exact.setdefault(folded, []).append(pattern)
                 self._cut.setdefault(folded[:KERNEL_NAME_CHARACTERS], []).append(pattern)
@@ -54,7 +53,12 @@ class Names:
     def matching(self, name: str, *, may_be_cut: bool = False) -> set[str]:
         """The patterns that fit a name. One that may be cut fits every pattern that begins with it."""
         folded = self._folded(name)
-        found = {pattern for wild, pattern in self._wild if wild.fullmatch(folded)}
+        found = {
+            pattern
+            for first in (folded[:1], "*")
+            for parts, pattern in self._wild.get(first, ())
+            if folded.startswith(parts[0]) and fits(parts, folded)
+        }
         found.update(self._exact.get(folded, ()))
         if may_be_cut and len(folded) == KERNEL_NAME_CHARACTERS:
             found.update(self._cut.get(folded, ()))
@@ -62,6 +66,24 @@ class Names:
 
     def _folded(self, name: str) -> str:
         return name.casefold() if self._fold_case else name
+
+
+def fits(parts: Sequence[str], name: str) -> bool:
+    """True where a name without slashes is these parts with any characters between them.
+
+    Every cycle is a new process that compares hundreds of names with dozens of patterns: regular expressions would cost
+    more to make than to use.
+    """
+    first, *inner, last = parts
+    if "/" in name or len(name) < len(first) + len(last) or not (name.startswith(first) and name.endswith(last)):
+        return False
+    at, end = len(first), len(name) - len(last)
+    for part in inner:
+        found = name.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def of_role(catalogue: Catalogue, *roles: Role) -> Catalogue:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from agent.host import (
     Adapter,
+    FileStamp,
     HostDeniedError,
     HostError,
     KernelEvent,
@@ -65,6 +66,8 @@ class FakeHost:
         events: what the kernel said about hardware.
         denied: paths that may not be read.
         processes: running processes; into one without a path this agent may not look.
+        arguments: command line of a process, by its number.
+        changed: when a file was last written to, by its path; 30 days ago where it is not said.
         started: when a process was started, by its number; an hour ago where it is not said.
         sockets: all sockets, with their owners.
         tcp: the kernel's figures of established sockets.
@@ -89,6 +92,8 @@ class FakeHost:
         events: Iterable[KernelEvent] = (),
         denied: Iterable[str] = (),
         processes: Iterable[Process] = (),
+        arguments: Mapping[int, tuple[str, ...]] | None = None,
+        changed: Mapping[str, datetime] | None = None,
         started: Mapping[int, datetime] | None = None,
         services: Iterable[Service] = (),
         sockets: Iterable[Socket] = (),
@@ -121,6 +126,8 @@ class FakeHost:
         self._events = tuple(events)
         self._denied = frozenset(denied)
         self._processes = tuple(processes)
+        self._arguments = dict(arguments or {})
+        self._changed = {path.replace("~", "/home/user", 1): at for path, at in (changed or {}).items()}
         self._started = dict(started or {})
         self._services = tuple(sorted(services, key=lambda service: service.name))
         self._sockets = tuple(sockets)
@@ -203,6 +210,17 @@ class FakeHost:
         wanted = re.escape(path.rstrip("/").replace("~", "/home/user", 1)).replace(r"\*", "[^/]*")
         return any(re.match(f"{wanted}(/|$)", file) for file in self._files)
 
+    def matching(self, path: str) -> tuple[str, ...]:
+        wanted = re.escape(path.rstrip("/").replace("~", "/home/user", 1)).replace(r"\*", "[^/]*")
+        found = (re.match(f"{wanted}(?=/|$)", file) for file in self._files)
+        return tuple(sorted({one[0] for one in found if one}))
+
+    def stamp(self, path: str) -> FileStamp | None:
+        found = self._files.get(path)
+        if found is None:
+            return None
+        return FileStamp(changed_at=self._changed.get(path, self._now - timedelta(days=30)), size=len(found))
+
     def list_dir(self, path: str) -> tuple[str, ...]:
         folder = path.rstrip("/") + "/"
         return tuple(sorted({file[len(folder) :].split("/")[0] for file in self._files if file.startswith(folder)}))
@@ -251,6 +269,9 @@ class FakeHost:
 
     def processes(self) -> tuple[Process, ...]:
         return self._processes
+
+    def command_line(self, pid: int) -> tuple[str, ...]:
+        return self._arguments.get(pid, ())
 
     def process_started_at(self, pid: int) -> datetime | None:
         if all(process.pid != pid for process in self._processes):

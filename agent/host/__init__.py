@@ -9,10 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from .things import Adapter, KernelEvent, Login, PowerState, Process, Route, Service, Socket, TcpInfo
+from .things import Adapter, FileStamp, KernelEvent, Login, PowerState, Process, Route, Service, Socket, TcpInfo
 
 __all__ = [
     "Adapter",
+    "FileStamp",
     "Host",
     "HostBrokenError",
     "HostDeniedError",
@@ -108,6 +109,14 @@ class Host(Protocol):
         """
         ...
 
+    def matching(self, path: str) -> tuple[str, ...]:
+        """Files and folders that exist under a name as `exists` takes it, written out; sorted, the first 64."""
+        ...
+
+    def stamp(self, path: str) -> FileStamp | None:
+        """Size of a file and when it was last written to; None where it does not exist or may not be looked at."""
+        ...
+
     def list_dir(self, path: str) -> tuple[str, ...]:
         """Names in a folder, sorted; empty where it does not exist."""
         ...
@@ -175,6 +184,11 @@ class Host(Protocol):
 
     def processes(self) -> tuple[Process, ...]:
         """All running processes this agent may see."""
+        ...
+
+    def command_line(self, pid: int) -> tuple[str, ...]:
+        """Arguments of a process, its own name first, out of the first 4 KB; empty where it is gone, or this agent may
+        not look into it. Probes compare them: they never leave the laptop."""
         ...
 
     def process_started_at(self, pid: int) -> datetime | None:

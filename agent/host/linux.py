@@ -24,6 +24,7 @@ from typing import Final, Literal
 import msgspec
 
 from agent.host import (
+    FileStamp,
     HostBrokenError,
     HostDeniedError,
     HostError,
@@ -41,11 +42,12 @@ from . import rights, running
 from .elsewhere import Elsewhere
 from .linux_network import LinuxNetwork
 from .logins import read_logins
-from .proc import parse_stat, read_bytes, read_processes, read_sockets
+from .proc import parse_stat, read_arguments, read_bytes, read_processes, read_sockets
 from .sock_diag import SockDiag
 
 MAX_TEXT_BYTES: Final = 64 * 1024
 MAX_NAMES: Final = 10_000
+MAX_MATCHES: Final = 64
 MAX_HOMES: Final = 100
 MAX_ASKED: Final = 2000
 UNIT_FOLDERS: Final = (
@@ -131,6 +133,16 @@ class LinuxHost(LinuxNetwork, Elsewhere):
     def exists(self, path: str) -> bool:
         return any(self._matches(path))
 
+    def matching(self, path: str) -> tuple[str, ...]:
+        return tuple(sorted(found.removeprefix(self._root) for found in islice(self._matches(path), MAX_MATCHES)))
+
+    def stamp(self, path: str) -> FileStamp | None:
+        try:
+            found = os.stat(self._root + path)
+        except OSError:
+            return None
+        return FileStamp(changed_at=datetime.fromtimestamp(found.st_mtime, UTC), size=found.st_size)
+
     def list_dir(self, path: str) -> tuple[str, ...]:
         try:
             return tuple(sorted(os.listdir(self._root + path))[:MAX_NAMES])
@@ -184,6 +196,9 @@ class LinuxHost(LinuxNetwork, Elsewhere):
                 raise HostDeniedError(f"/proc: {error.strerror}") from error
             self._seen_s = now_s
         return self._seen
+
+    def command_line(self, pid: int) -> tuple[str, ...]:
+        return read_arguments(f"{self._root}/proc", pid)
 
     def process_started_at(self, pid: int) -> datetime | None:
         try:

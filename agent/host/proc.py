@@ -113,6 +113,15 @@ def script_of(cmdline: bytes) -> str:
     return ""
 
 
+def read_arguments(proc: str, pid: int) -> tuple[str, ...]:
+    """Arguments of a process, its own name first; empty where it is gone or may not be looked into."""
+    try:
+        line = read_bytes(f"{proc}/{pid}/cmdline", 4096)
+    except OSError:
+        return ()
+    return tuple(each.decode("utf-8", "replace") for each in line.rstrip(b"\0").split(b"\0")) if line else ()
+
+
 def read_sockets(proc: str, owners: Iterable[int]) -> tuple[Socket, ...]:
     """All listening and established TCP sockets of the network namespace that this agent runs in.
 

@@ -22,6 +22,14 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileStamp:
+    """What a file looks like from outside."""
+
+    changed_at: datetime
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One background service that the system knows how to start."""
 

@@ -73,6 +73,40 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Keys in use, the newest first: one, or two during a change-over; none: identifiers of others are not sent."""
 
 
+class Live(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One sign that a session of a tool is going on. What is given must hold together; nothing given never holds."""
+
+    process: str = ""
+    """Base name of a process that runs."""
+    arguments: tuple[str, ...] = ()
+    """What stands on its command line, one after the other; the command line does not leave the laptop."""
+    child_of: str = ""
+    """Base name of the process that started it."""
+    file: str = ""
+    """A file that was changed within the last 15 minutes; only the moment of its change is looked at."""
+    port: Port | None = None
+    """Local port of a connection that came in from another machine."""
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A place where something is set up. Exactly one of file, registry, process and name is given."""
+
+    file: str = ""
+    """A small text file: a key with a value, as in INI, TOML, JSON or a property list."""
+    key: str = ""
+    """The key in that file."""
+    registry: str = ""
+    """A key of the Windows registry."""
+    value: str = ""
+    """Name of a value of that key."""
+    process: str = ""
+    """Base name of a process that runs with one of these arguments."""
+    argument: str = ""
+    """An argument, up to a * at its end."""
+    name: str = ""
+    """One of the tool's patterns of services or paths: what its first * stands for."""
+
+
 class Artefacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """By what one tool is known on one operating system. A trailing or inner * matches any characters but a slash."""
 
@@ -82,6 +116,15 @@ class Artefacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """systemd units, Windows services or launchd labels."""
     paths: tuple[str, ...] = ()
     """Files or folders whose existence shows an installation; ~ stands for every home directory."""
+    identities: tuple[str, ...] = ()
+    """What a program says of itself whatever it is called: product names of Windows' version resource, bundle ids of
+    macOS. The names of `processes` are looked for there too."""
+    live: tuple[Live, ...] = ()
+    """Signs that a session is going on, for tools whose connections do not show it."""
+    unattended: tuple[Mark, ...] = ()
+    """Where it stands that nobody has to consent: a password, a PIN. That it is set is sent, never what."""
+    tenant: tuple[Mark, ...] = ()
+    """Where it stands whose installation it is: an instance, a server. A digest of it is sent."""
 
 
 class ToolEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

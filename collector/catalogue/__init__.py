@@ -1,7 +1,7 @@
 """catalogue: the remote-access tools that laptops look for, and what an analyst should know about each.
 
-The tools are data (`remote_tools.yaml`); docs/catalogue.md explains the fields. Laptops get only what they need to
-recognise a tool (`for_wire`).
+The tools are data (`SHIPPED`); docs/catalogue.md explains the fields. Laptops get only what they need to recognise a
+tool (`for_wire`).
 """
 
 from __future__ import annotations
@@ -14,11 +14,16 @@ from typing import Annotated, Final, Literal, get_args
 
 import msgspec
 
-from agent.wire.settings import Artefacts, Catalogue, System, ToolEntry
+from agent.wire.settings import Artefacts, Catalogue, Live, Mark, System, ToolEntry
 from agent.wire.signals import Port
 from collector.strict import Document
 
-SHIPPED: Final = Path(__file__).with_name("remote_tools.yaml")
+SHIPPED: Final = tuple(
+    Path(__file__).with_name(name)
+    for name in ("remote_tools.yaml", "vpn_clients.yaml", "further_tools_a_l.yaml", "further_tools_m_z.yaml")
+)
+"""The catalogue's files: tools named most and tunnels, VPN clients, and what else LOLRMM lists."""
+TOO_COMMON: Final = Path(__file__).with_name("too_common.yaml")
 SYSTEMS: Final[tuple[System, ...]] = get_args(System)
 
 Id = Annotated[
@@ -28,8 +33,20 @@ Sentence = Annotated[str, msgspec.Meta(min_length=1, max_length=240, description
 _ABSOLUTE: Final = re.compile(r"/|~/|[A-Z]:/")
 
 
+class KnownLive(Live, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A sign of a session: the wire's, but a misspelt key is refused."""
+
+
+class KnownMark(Mark, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A place of a setting: the wire's, but a misspelt key is refused."""
+
+
 class KnownBy(Artefacts, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """By what a tool is known on one system: the wire's artefacts, but a misspelt key is refused."""
+
+    live: tuple[KnownLive, ...] = ()
+    unattended: tuple[KnownMark, ...] = ()
+    tenant: tuple[KnownMark, ...] = ()
 
 
 class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,7 +71,11 @@ class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     linux: KnownBy = KnownBy()
     macos: KnownBy = KnownBy()
     windows: KnownBy = KnownBy()
-    session_evidence: tuple[Sentence, ...]
+    domains: tuple[Sentence, ...] = ()
+    """For analysts: hosts of the maker's own that it connects to. Laptops neither get nor collect them."""
+    signers: tuple[Sentence, ...] = ()
+    """For analysts: who signs its programs."""
+    session_evidence: tuple[Sentence, ...] = ()
     """For analysts: what shows that a session is live, beyond the tool being there."""
     source: Sentence
     """Where the facts come from."""
@@ -68,26 +89,48 @@ class CatalogueEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):
-    too_common: tuple[str, ...]
     tools: tuple[CatalogueEntry, ...]
 
 
-def load(path: Path = SHIPPED) -> tuple[CatalogueEntry, ...]:
-    """Read the catalogue, in the order of the file.
+class _Common(msgspec.Struct, frozen=True, kw_only=True):
+    names: tuple[str, ...]
+
+
+def load(paths: Iterable[Path] = SHIPPED) -> tuple[CatalogueEntry, ...]:
+    """Read the catalogue, in the order of the files.
 
     Raises:
-        MistakesError: what is wrong in the file, each with place and line.
-        OSError: the file cannot be read.
+        MistakesError: what is wrong in the files, each with place and line.
+        OSError: a file cannot be read.
     """
-    return Document(path.read_text(encoding="utf-8"), path.name).checked(_File, _wrong).tools
+    common = too_common()
+    seen = Seen()
+    return tuple(
+        entry for path in paths for entry in read(Document(path.read_text(encoding="utf-8"), path.name), common, seen)
+    )
 
 
-def _wrong(file: _File) -> Iterator[tuple[str, str]]:
+def read(document: Document, common: tuple[str, ...], seen: Seen) -> tuple[CatalogueEntry, ...]:
+    """The entries of one file.
+
+    Args:
+        seen: ids and artefacts of the files before.
+
+    Raises:
+        MistakesError: what is wrong, each with place and line.
+    """
+    return document.checked(_File, lambda file: _wrong(file, common, seen)).tools
+
+
+def too_common() -> tuple[str, ...]:
+    """Names that honest programs carry as well: they never count without a path or a service of the same entry."""
+    return Document(TOO_COMMON.read_text(encoding="utf-8"), TOO_COMMON.name).checked(_Common, lambda _: ()).names
+
+
+def _wrong(file: _File, common: tuple[str, ...], seen: Seen) -> Iterator[tuple[str, str]]:
     for index, entry in enumerate(file.tools):
-        for field, text in _mistakes(entry, file.too_common):
-            yield f"tools[{index}].{field}", f"{entry.id}: {text}"
-    for index, field, text in _clashes(file.tools):
-        yield f"tools[{index}].{field}", text
+        for field, text in (*mistakes(entry, common), *seen.clashes(entry)):
+            yield f"tools[{index}].{field}", text
 
 
 def for_wire(entries: Iterable[CatalogueEntry], version: int) -> Catalogue:
@@ -110,47 +153,68 @@ def for_wire(entries: Iterable[CatalogueEntry], version: int) -> Catalogue:
 
 
 def _plain(known_by: KnownBy) -> Artefacts:
-    return Artefacts(processes=known_by.processes, services=known_by.services, paths=known_by.paths)
+    return msgspec.convert(msgspec.to_builtins(known_by), Artefacts)
 
 
-def _mistakes(entry: CatalogueEntry, too_common: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def mistakes(entry: CatalogueEntry, common: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """What is wrong with one entry although every field has its type: (field, what)."""
-    if not any(_named(entry, system) for system in SYSTEMS):
-        yield "id", "needs a process, service or path on at least one of " + ", ".join(SYSTEMS)
+    if not any(named(entry, system) for system in SYSTEMS):
+        yield "id", f"{entry.id}: needs a process, service or path on at least one of {', '.join(SYSTEMS)}"
     for system in SYSTEMS:
-        known_by = entry.known_by(system)
-        for path in known_by.paths:
-            if "\\" in path or not _ABSOLUTE.match(path):
-                yield f"{system}.paths", f"{path!r} must begin with /, ~/ or C:/ and use forward slashes only"
-        for process in known_by.processes:
-            if "/" in process or "\\" in process:
-                yield f"{system}.processes", f"{process!r} must be a base name"
-            common = next((name for name in too_common if _covers(process, name)), None)
-            if common and not entry.needs_second_artefact:
-                yield f"{system}.processes", f"{process!r} fits {common!r} too; set needs_second_artefact or drop it"
-        if entry.needs_second_artefact and known_by.processes and not (known_by.services or known_by.paths):
-            yield system, "needs_second_artefact is set, but there is no path and no service"
+        for field, text in _mistakes_on(entry, system, common):
+            yield f"{system}.{field}".rstrip("."), f"{entry.id}: {text}"
+
+
+def _mistakes_on(entry: CatalogueEntry, system: System, common: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    known_by = entry.known_by(system)
+    marks = (*known_by.unattended, *known_by.tenant)
+    files = [each for each in (*(sign.file for sign in known_by.live), *(mark.file for mark in marks)) if each]
+    for field, path in (*(("paths", path) for path in known_by.paths), *(("", file) for file in files)):
+        if "\\" in path or not _ABSOLUTE.match(path):
+            yield field, f"{path!r} must begin with /, ~/ or C:/ and use forward slashes only"
+    for process in known_by.processes:
+        if "/" in process or "\\" in process:
+            yield "processes", f"{process!r} must be a base name"
+        match = next((name for name in common if _covers(process, name)), None)
+        if match and not entry.needs_second_artefact:
+            yield "processes", f"{process!r} fits {match!r} too; set needs_second_artefact or drop it"
+    if entry.needs_second_artefact and known_by.processes and not (known_by.services or known_by.paths):
+        yield "", "needs_second_artefact is set, but there is no path and no service"
+    for index, sign in enumerate(known_by.live):
+        if not (sign.process or sign.file or sign.port) or ((sign.arguments or sign.child_of) and not sign.process):
+            yield f"live[{index}]", "needs a process, a file or a port; arguments and child_of belong to a process"
+    for field, marks in (("unattended", known_by.unattended), ("tenant", known_by.tenant)):
+        for index, mark in enumerate(marks):
+            told = [mark.file and mark.key, mark.registry and mark.value, mark.process and mark.argument, mark.name]
+            if sum(map(bool, told)) != 1:
+                words = "needs one of file and key, registry and value, process and argument, or name"
+                yield f"{field}[{index}]", words
 
 
 def _covers(pattern: str, name: str) -> bool:
     return fnmatchcase(name.lower(), pattern.lower())
 
 
-def _named(entry: CatalogueEntry, system: System) -> tuple[str, ...]:
+def named(entry: CatalogueEntry, system: System) -> tuple[str, ...]:
+    """Everything that an entry is found by on one system."""
     known_by = entry.known_by(system)
-    return known_by.processes + known_by.services + known_by.paths
+    return known_by.processes + known_by.services + known_by.paths + known_by.identities
 
 
-def _clashes(entries: Iterable[CatalogueEntry]) -> Iterator[tuple[int, str, str]]:
-    """Two entries with one id, or that one artefact would point to: (index of the later one, field, what)."""
-    ids: set[str] = set()
-    owners: dict[tuple[str, str], str] = {}
-    for index, entry in enumerate(entries):
-        if entry.id in ids:
-            yield index, "id", f"{entry.id} is used twice"
-        ids.add(entry.id)
+class Seen:
+    """Ids and artefacts of the entries so far: one artefact points to one tool."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._owners: dict[tuple[str, str], str] = {}
+
+    def clashes(self, entry: CatalogueEntry) -> list[tuple[str, str]]:
+        """What an entry shares with an earlier one: (field, what). It is noted."""
+        found = [("id", f"{entry.id} is used twice")] if entry.id in self._ids else []
+        self._ids.add(entry.id)
         for system in SYSTEMS:
-            for artefact in _named(entry, system):
-                owner = owners.setdefault((system, artefact.lower()), entry.id)
+            for artefact in named(entry, system):
+                owner = self._owners.setdefault((system, artefact.lower()), entry.id)
                 if owner != entry.id:
-                    yield index, system, f"{entry.id}: {artefact!r} belongs to {owner} already"
+                    found.append((system, f"{entry.id}: {artefact!r} belongs to {owner} already"))
+        return found

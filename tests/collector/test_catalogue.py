@@ -13,7 +13,7 @@ import yaml
 
 from agent.wire.settings import Catalogue
 from collector import catalogue
-from collector.catalogue import SHIPPED, SYSTEMS
+from collector.catalogue import SYSTEMS
 from collector.knowledge import tool_infos
 from collector.strict import MistakesError
 
@@ -48,8 +48,13 @@ TOOL = {
 
 def file_with(folder: Path, *tools: dict[str, Any], **top: Any) -> Path:
     path = folder / "tools.yaml"
-    path.write_text(yaml.safe_dump({"too_common": ["agent", "agent.exe"], "tools": list(tools), **top}))
+    path.write_text(yaml.safe_dump({"tools": list(tools), **top}))
     return path
+
+
+def load(path: Path) -> tuple[catalogue.CatalogueEntry, ...]:
+    """One file by itself."""
+    return catalogue.load([path])
 
 
 def changed(**fields: Any) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def test_the_shipped_catalogue_knows_the_tools_that_matter_most() -> None:
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_system_has_its_tools(system: str) -> None:
-    counts = {"linux": 25, "macos": 22, "windows": 38}
+    counts = {"linux": 80, "macos": 70, "windows": 200}
     known = [e.id for e in catalogue.load() if any(msgspec.structs.astuple(getattr(e, system)))]
     assert len(known) >= counts[system], known
 
@@ -89,7 +94,7 @@ def test_a_name_that_honest_programs_carry_never_counts_alone(name: str) -> None
 
 
 def test_the_stop_list_of_the_file_holds_every_such_name() -> None:
-    assert not SHARED_BY_HONEST_PROGRAMS - set(yaml.safe_load(SHIPPED.read_text())["too_common"])
+    assert not SHARED_BY_HONEST_PROGRAMS - set(catalogue.too_common())
 
 
 def test_a_laptop_never_learns_that_screen_readers_exist() -> None:
@@ -110,7 +115,7 @@ def test_laptops_get_what_they_match_by_and_nothing_else() -> None:
 
 
 def test_what_reaches_every_laptop_stays_small() -> None:
-    assert len(msgspec.json.encode(catalogue.for_wire(catalogue.load(), version=1))) < 24_000
+    assert len(msgspec.json.encode(catalogue.for_wire(catalogue.load(), version=1))) < 64_000
 
 
 def test_a_vpn_client_is_known_by_its_processes_and_controls_nothing() -> None:
@@ -130,7 +135,7 @@ def test_nine_products_of_one_maker_count_as_one() -> None:
 
 
 def test_a_correct_file_loads(tmp_path: Path) -> None:
-    (entry,) = catalogue.load(file_with(tmp_path, TOOL))
+    (entry,) = load(file_with(tmp_path, TOOL))
     assert entry.linux.services == ("handy.service",)
     assert entry.windows.processes == ()
 
@@ -138,54 +143,63 @@ def test_a_correct_file_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tool", "message"),
     [
-        (changed(rolle="control"), "tools[0].rolle (line 17): unknown key; did you mean role?"),
-        (changed(inbound_control=3), "tools[0].inbound_control (line 7): expected one of yes, no, partly, got"),
-        (changed(role="spy"), "tools[0].role (line 16): expected one of control, login, tunnel, vpn, got"),
-        (changed(ports=[70000]), "tools[0].ports[0] (line 17): expected int <= 65535, got 70000"),
-        (changed(linux={"proceses": ["x"]}), "tools[0].linux.proceses (line 10): unknown key; did you mean processes?"),
-        (changed(id="Handy"), "tools[0].id (line 6): expected str matching regex"),
-        (changed(linux={}), "tools[0].id (line 6): handy: needs a process, service or path on at least one of"),
+        (changed(rolle="control"), "tools[0].rolle (line 14): unknown key; did you mean role?"),
+        (changed(inbound_control=3), "tools[0].inbound_control (line 4): expected one of yes, no, partly, got"),
+        (changed(role="spy"), "tools[0].role (line 13): expected one of control, login, tunnel, vpn, got"),
+        (changed(ports=[70000]), "tools[0].ports[0] (line 14): expected int <= 65535, got 70000"),
+        (changed(linux={"proceses": ["x"]}), "tools[0].linux.proceses (line 7): unknown key; did you mean processes?"),
+        (changed(id="Handy"), "tools[0].id (line 3): expected str matching regex"),
+        (changed(linux={}), "tools[0].id (line 3): handy: needs a process, service or path on at least one of"),
         (
             changed(linux={"processes": ["/bin/handyd"]}),
-            "linux.processes (line 10): handy: '/bin/handyd' must be a base name",
+            "linux.processes (line 7): handy: '/bin/handyd' must be a base name",
         ),
-        (changed(linux={"paths": ["opt/handy"]}), "linux.paths (line 10): handy: 'opt/handy' must begin with /"),
-        (changed(windows={"paths": ["C:\\Handy"]}), "windows.paths (line 23): handy: 'C:\\\\Handy' must begin with /"),
-        (changed(linux={"processes": ["agent"]}), "linux.processes (line 10): handy: 'agent' fits 'agent' too"),
-        (changed(windows={"processes": ["Age*.exe"]}), "processes (line 23): handy: 'Age*.exe' fits 'agent.exe' too"),
+        (changed(linux={"paths": ["opt/handy"]}), "linux.paths (line 7): handy: 'opt/handy' must begin with /"),
+        (changed(windows={"paths": ["C:\\Handy"]}), "windows.paths (line 20): handy: 'C:\\\\Handy' must begin with /"),
+        (changed(linux={"processes": ["agent"]}), "linux.processes (line 7): handy: 'agent' fits 'agent' too"),
+        (changed(windows={"processes": ["Age*.exe"]}), "processes (line 20): handy: 'Age*.exe' fits 'agent.exe' too"),
         (
             changed(linux={"processes": ["agent"]}, needs_second_artefact=True),
-            "tools[0].linux (line 9): handy: needs_second_artefact is set, but there is no path and no service",
+            "tools[0].linux (line 6): handy: needs_second_artefact is set, but there is no path and no service",
         ),
-        ({"name": "nameless"}, "tools[0].id (line 5): missing"),
+        (
+            changed(linux={"paths": ["/opt/handy"], "live": [{"arguments": ["--on"]}]}),
+            "linux.live[0] (line 7): handy: needs",
+        ),
+        (
+            changed(linux={"paths": ["/x"], "live": [{"file": "x.log"}]}),
+            "linux (line 6): handy: 'x.log' must begin with /",
+        ),
+        (changed(linux={"paths": ["/x"], "tenant": [{"key": "id"}]}), "linux.tenant[0] (line 9): handy: needs one of"),
+        ({"name": "nameless"}, "tools[0].id (line 2): missing"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_line(tmp_path: Path, tool: dict[str, Any], message: str) -> None:
     with pytest.raises(MistakesError) as refused:
-        catalogue.load(file_with(tmp_path, tool))
+        load(file_with(tmp_path, tool))
     assert message in str(refused.value)
 
 
 def test_one_artefact_cannot_stand_for_two_tools(tmp_path: Path) -> None:
     with pytest.raises(MistakesError, match=r"tools\[1\].linux .*second: 'handyd' belongs to handy already"):
-        catalogue.load(file_with(tmp_path, TOOL, changed(id="second", linux={"processes": ["handyd"]})))
+        load(file_with(tmp_path, TOOL, changed(id="second", linux={"processes": ["handyd"]})))
 
 
 def test_one_id_cannot_stand_for_two_tools(tmp_path: Path) -> None:
     with pytest.raises(MistakesError, match=r"tools\[1\].id .*handy is used twice"):
-        catalogue.load(file_with(tmp_path, TOOL, TOOL))
+        load(file_with(tmp_path, TOOL, TOOL))
 
 
 def test_a_misspelt_top_level_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MistakesError, match=r"tools.yaml: extra .*unknown key"):
-        catalogue.load(file_with(tmp_path, TOOL, extra=[]))
+        load(file_with(tmp_path, TOOL, extra=[]))
 
 
 def test_broken_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "tools.yaml"
     path.write_text("tools: [\n")
     with pytest.raises(MistakesError, match=r"^tools.yaml: line 2: is not YAML"):
-        catalogue.load(path)
+        load(path)
 
 
 def test_the_page_about_the_catalogue_explains_every_field_and_lists_every_tool() -> None:

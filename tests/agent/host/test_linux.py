@@ -197,3 +197,22 @@ def test_the_kernels_figures_come_back_under_the_sockets_that_were_asked_about()
             assert set(known) == set(ends)
             assert len(ends) == 2
         assert host.tcp_info(ends) == {}
+
+
+def test_what_lies_under_a_name_with_stars_is_written_out_with_its_size_and_age(tmp_path: Path) -> None:
+    host = LinuxHost(str(tmp_path))
+    os.utime(put(tmp_path, "/opt/tool-b/config", "abc"), (1_700_000_000, 1_700_000_000))
+    put(tmp_path, "/opt/tool-a/config")
+    assert host.matching("/opt/tool-*/config") == ("/opt/tool-a/config", "/opt/tool-b/config")
+    assert host.matching("/opt/none*") == ()
+    stamp = host.stamp("/opt/tool-b/config")
+    assert stamp is not None
+    assert (stamp.size, stamp.changed_at.timestamp()) == (3, 1_700_000_000)
+    assert host.stamp("/opt/none") is None
+
+
+def test_the_arguments_of_a_process_are_told_and_none_of_one_that_is_gone() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        assert LinuxHost().command_line(child.pid) == ("sleep", "60")
+        child.kill()
+    assert LinuxHost().command_line(child.pid) == ()
