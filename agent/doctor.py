@@ -14,7 +14,7 @@ from agent import enrol, identity
 from agent.config import Config, unknown_kinds
 from agent.cycle import Tools
 from agent.disk import DiskError
-from agent.host import Host, HostError
+from agent.host import Host, HostError, rights
 from agent.once import measure_now, orders_of
 from agent.probe import Probe
 from agent.runner import Run
@@ -64,6 +64,8 @@ def _findings(
     for run in measure_now(host, probes, orders, config.probes_off):
         yield _about_probe(run)
     yield from _about_rights(host)
+    if orders.settings.timing.headers:
+        yield _about_headers(host)
     for words in unknown_kinds(config):
         yield Finding(subject="agent.yaml", verdict="problem", words=words)
     if why_no_folder:
@@ -100,6 +102,15 @@ def _about_rights(host: Host) -> Iterator[Finding]:
         return
     if lost is not None:
         yield Finding(subject="permissions", verdict="partly" if lost else "works", words="; ".join(lost))
+
+
+def _about_headers(host: Host) -> Finding:
+    """Whether sessions are timed by headers of packets here, as the collector's policy wants."""
+    status = host.read_text(rights.STATUS) if host.system == "linux" else None
+    if status is not None and rights.may_listen(status):
+        return Finding(subject="headers of packets", verdict="works")
+    words = "the policy wants them, and they need CAP_NET_RAW (docs/agent.md); the kernel's counters serve instead"
+    return Finding(subject="headers of packets", verdict="partly", words=words)
 
 
 def _about_collector(tools: Tools) -> Iterator[Finding]:

@@ -19,6 +19,8 @@ NLMSG_ERROR = 2
 NLMSG_DONE = 3
 INET_DIAG_INFO = 2
 ESTABLISHED = 1
+CLOSED = 7
+"""State of a UDP socket that is open to all."""
 LISTEN = 10
 ANY_STATE = 0xFFFFFFFF
 NO_COOKIE = b"\xff" * 8
@@ -105,8 +107,8 @@ class InetDiag:
         info = tcp_info(message, wanted) if message is not None else None
         return Counters(info) if info is not None and len(info) >= BYTES_SENT + 8 else None
 
-    def rows(self, *states: int) -> list[Row]:
-        """All TCP sockets in these states.
+    def rows(self, *states: int, protocol: int = _socket.IPPROTO_TCP) -> list[Row]:
+        """All sockets in these states.
 
         Raises:
             OSError: the kernel did not answer.
@@ -114,7 +116,7 @@ class InetDiag:
         found: list[Row] = []
         wanted = sum(1 << state for state in states)
         for family in FAMILIES:
-            self._ask(_REQUEST.pack(family, _socket.IPPROTO_TCP, 0, wanted) + bytes(48), NLM_F_REQUEST | NLM_F_DUMP)
+            self._ask(_REQUEST.pack(family, protocol, 0, wanted) + bytes(48), NLM_F_REQUEST | NLM_F_DUMP)
             while self._take(self._netlink.recv(DUMP_BYTES), found):
                 pass
         return found

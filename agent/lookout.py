@@ -11,7 +11,7 @@ import _socket
 import os
 from _collections_abc import Callable, Iterable  # what collections.abc is made of, without the rest of collections
 
-from agent.inet_diag import ESTABLISHED, LISTEN, Counters, Ends, InetDiag, Row
+from agent.inet_diag import CLOSED, ESTABLISHED, LISTEN, Counters, Ends, InetDiag, Row
 
 LOOK_S = 20.0
 MOST_FLOWS = 3
@@ -126,6 +126,9 @@ class Lookout:
                 kernel = InetDiag()
                 try:
                     self.compare(kernel.rows(LISTEN, ESTABLISHED), now_s, kernel.counters)
+                    if self.orders.headers and self.orders.dialling:
+                        udp = kernel.rows(CLOSED, ESTABLISHED, protocol=_socket.IPPROTO_UDP)
+                        self.compare_ports(udp, now_s)
                 finally:
                     kernel.close()
             except OSError:  # the kernel, or a sandbox, does not tell
@@ -136,7 +139,7 @@ class Lookout:
         """Note which sessions are new and which are gone."""
         doors = {ends[0] for state, ends, _ in rows if state == LISTEN}
         open_now = {ends: inode for state, ends, inode in rows if state == ESTABLISHED}
-        for ends in [ends for ends in self.sessions if ends not in open_now]:
+        for ends in [ends for ends, each in self.sessions.items() if ends not in open_now and each.opened_by != "udp"]:
             del self.sessions[ends]
         dialled = self._dialled() if self.orders.dialling else {}
         sent: dict[Ends, Counters] = {}
@@ -155,6 +158,20 @@ class Lookout:
                         self._begin(ends, *by, now_s)
         self._sent = sent
         self._first_look = False
+
+    def compare_ports(self, rows: list[Row], now_s: float) -> None:
+        """Note which UDP ports tools have opened; their headers alone tell whether somebody is at the other end."""
+        dialled = self._dialled()
+        ports = {
+            (ends[0], 0, bytes(len(ends[2])), bytes(len(ends[2]))): dialled[inode]
+            for _, ends, inode in rows
+            if inode in dialled and not _is_loopback(ends)
+        }
+        for ends in [ends for ends, each in self.sessions.items() if ends not in ports and each.opened_by == "udp"]:
+            del self.sessions[ends]
+        for ends, tool in ports.items():
+            if ends not in self.sessions:
+                self._begin(ends, tool, "udp", now_s)
 
     def _begin(self, ends: Ends, tool: str, opened_by: str, now_s: float) -> None:
         if len(self.sessions) >= MOST_KNOWN:

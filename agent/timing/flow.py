@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import _socket
 import time
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.inet_diag import UNKNOWN, Counters, Ends
-from agent.wire.timing import Event, pack_events
+from agent.wire.timing import MOST_EVENTS, Event, pack_events
+
+from .stun import Checks
+
+if TYPE_CHECKING:
+    from .headers import Packet
 
 MUCH_BYTES: Final = 20_000
 """What a connection of a program that the catalogue does not name, or that the tool opened itself, sends at least in
 a window that is told."""
 FAR_MORE: Final = 4
 """How many times as much it sends as it receives."""
+MOST_PEERS: Final = 32
+MOST_RTTS: Final = 64
 FIRST_SEGMENTS: Final = 1
 """With no more data segments than this each way, the counters themselves say when the first data passed."""
 
@@ -28,7 +35,7 @@ class Flow(NamedTuple):
     ends: Ends
     opened_by: str
     """Who opened it: "others" (to a listening tool), "unlisted" (to a program that the catalogue does not name) or
-    "tool" (to elsewhere)."""
+    "tool" (to elsewhere); "udp" for a tool's own UDP port, whoever is at the other end."""
     began_s: float | None
     """Seconds since it was first seen; None where it was there before the agent."""
 
@@ -42,6 +49,11 @@ class Flow(NamedTuple):
         tool, local, local_port, peer, peer_port, opened_by, began_s = text.split(",")
         ends = (int(local_port), int(peer_port), _packed(local), _packed(peer))
         return cls(tool, ends, opened_by, float(began_s) if began_s else None)
+
+    @property
+    def is_udp(self) -> bool:
+        """A UDP port, of which address checks alone are told."""
+        return self.opened_by == "udp"
 
     @property
     def is_loopback(self) -> bool:
@@ -63,7 +75,8 @@ class Recording:
         self.method = "tcp_info"
         self.from_start = False
         self.events: list[Event] = []
-        self.stun_rtts_ms: list[float] = []
+        self._missed = 0
+        self._checks: dict[tuple[bytes, int], Checks] = {}
         self.gone = False
         self._began_us = began_us
         self._ended_us = began_us
@@ -92,6 +105,18 @@ class Recording:
             if counters.received > last[1]:
                 self.add(now_us - counters.received_age_ms * 1000, False, counters.received - last[1])
 
+    def hear(self, at_us: int, packet: Packet) -> None:
+        """Take in one packet's headers, dated by the wall clock."""
+        if self.flow.is_udp:
+            if packet.beginning and len(self._checks) < MOST_PEERS:
+                checks = self._checks.setdefault((packet.peer, packet.peer_port), Checks())
+                checks.see(at_us, out=packet.out, data=packet.beginning)
+        elif packet.size > 0 and len(self.events) >= MOST_EVENTS:
+            self._missed += 1
+        elif packet.size > 0:
+            self.method = "headers"
+            self.add(self._began_us + at_us - int(self._started_at * 1e6), packet.out, packet.size)
+
     def add(self, at_us: int, out: bool, size: int) -> None:
         """Something passed, by the monotonic clock."""
         self.events.append(Event(at_us, out, size))
@@ -100,11 +125,12 @@ class Recording:
     def window(self) -> dict[str, object] | None:
         """The window as `agent.wire.signals.TimingWindow` has it; None where there is nothing to tell."""
         events = sorted(self.events)
-        if not self.stun_rtts_ms and not (events and self._tells(events)):
+        (peer, peer_port), rtts_ms = self._checked()
+        if not rtts_ms and not (events and self._tells(events)):
             return None
         start_us = min(self._began_us, events[0].at_us) if events else self._began_us
         packed = pack_events([Event(one.at_us - start_us, one.out, one.size) for one in events])
-        local_port, peer_port, _, peer = self.flow.ends
+        local_port = self.flow.ends[0]
         started_at = self._started_at - (self._began_us - start_us) / 1e6
         return {
             "tool": self.flow.tool,
@@ -115,15 +141,21 @@ class Recording:
             "outgoing": self.flow.opened_by == "tool",
             "session_began_s": self.flow.began_s,
             "from_start": self.from_start,
-            "method": "stun" if self.stun_rtts_ms else self.method,
+            "method": "stun" if rtts_ms else self.method,
             "started_at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started_at)) + f".{started_at % 1:.3f}Z"[2:],
             "duration_ms": round((self._ended_us - start_us) / 1000, 1),
             "hop_min_rtt_ms": None if self._min_rtt_us is None else self._min_rtt_us / 1000,
             "events": packed.text,
             "event_count": packed.kept,
-            "dropped": packed.dropped,
-            "stun_rtts_ms": self.stun_rtts_ms[:64],
+            "dropped": packed.dropped + self._missed,
+            "stun_rtts_ms": rtts_ms[:MOST_RTTS],
         }
+
+    def _checked(self) -> tuple[tuple[bytes, int], list[float]]:
+        """The other end, and round trips of its address checks: of UDP, the end that answered most of them."""
+        _, peer_port, _, peer = self.flow.ends
+        best = max(self._checks.items(), key=lambda each: len(each[1].rtts_ms), default=None)
+        return (best[0], best[1].rtts_ms) if best is not None else ((peer, peer_port), [])
 
     def _tells(self, events: list[Event]) -> bool:
         """Whether it looks like a screen that is shown, where nothing else says that it is one."""

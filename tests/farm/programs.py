@@ -18,6 +18,8 @@ from typing import Any, Final
 import trustme
 import yaml
 
+from agent.spool import unpack
+from agent.wire.report import Report
 from collector.store import users
 from collector.store.database import open_engine
 from tests.farm.delay_line import DelayLine
@@ -106,10 +108,23 @@ class Agent:
         said = json.loads(_run(self.line, self.host, [*_agent(self.folder), "once", "--json"], self.folder))
         return next(each["data"] for each in said["measurements"] if each["kind"] == kind)
 
+    def delivered(self) -> Report | None:
+        """The report that the collector took last."""
+        try:
+            return unpack((self.folder / "state" / "spool" / "last.report").read_bytes())
+        except FileNotFoundError:
+            return None
+
 
 @contextmanager
 def running_collector(
-    line: DelayLine, host: str, address: str, folder: Path, *, allowed_tools: list[str]
+    line: DelayLine,
+    host: str,
+    address: str,
+    folder: Path,
+    *,
+    allowed_tools: list[str],
+    timing: dict[str, object] | None = None,
 ) -> Iterator[Collector]:
     """A collector with TLS under a certificate of its own authority, which asks for a report every 5 s."""
     collector = Collector(line=line, host=host, address=address, folder=folder)
@@ -123,7 +138,7 @@ def running_collector(
         folder / "policy.yaml",
         {
             "allowed_tools": allowed_tools,
-            "groups": {"default": {"interval_s": INTERVAL_S}},
+            "groups": {"default": {"interval_s": INTERVAL_S, "timing": timing or {}}},
             "landmarks": {"shipped": False},
         },
     )

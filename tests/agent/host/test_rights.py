@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.host.rights import lost
+from agent.host.rights import lost, may_listen
 
 BOTH, READ_ONLY, TRACE_ONLY, NONE = "0000000000080004", "0000000000000004", "0000000000080000", "0000000000000000"
 
@@ -26,3 +26,9 @@ def test_what_stays_unseen_is_said_in_words() -> None:
 
 def test_a_status_that_says_nothing_promises_nothing() -> None:
     assert len(lost("")) == 2
+
+
+def test_headers_of_packets_need_a_right_of_their_own() -> None:
+    assert may_listen("CapEff:\t0000000000002000\n")
+    assert not may_listen("CapEff:\t0000000000080004\n")
+    assert not may_listen("Name:\tpython\n")
