@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from agent.apple import serial_of_mac
 from agent.host import Host, HostError, smbios
 
 WINDOWS: Final = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion"
@@ -71,6 +72,8 @@ def serial_of(host: Host) -> str:
     try:
         if host.system == "windows":
             return read_windows(host).serial or ""
+        if host.system == "macos":
+            return serial_of_mac(host)
         return (host.read_text(LINUX_SERIAL) or "").strip()
     except HostError:
         return ""

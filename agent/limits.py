@@ -30,15 +30,16 @@ else:
     import signal
 
     def step_back() -> None:
-        """Put this worker behind what people do, and bound what it may use. A hard limit that is lower already
-        stays."""
+        """Put this worker behind what people do, and bound what it may use. A hard limit that is lower already stays.
+
+        On a Mac memory stays unbounded: every program begins with gigabytes of shared libraries in its address space.
+        """
         os.nice(WORKER_NICE)
         # No core file: it would hold the key.
-        for what, most in (
-            (resource.RLIMIT_CPU, WORKER_CPU_S),
-            (resource.RLIMIT_AS, WORKER_MEMORY_BYTES),
-            (resource.RLIMIT_CORE, 0),
-        ):
+        bounds = [(resource.RLIMIT_CPU, WORKER_CPU_S), (resource.RLIMIT_CORE, 0)]
+        if sys.platform != "darwin":
+            bounds.append((resource.RLIMIT_AS, WORKER_MEMORY_BYTES))
+        for what, most in bounds:
             hard = resource.getrlimit(what)[1]
             least = most if hard == resource.RLIM_INFINITY else min(most, hard)
             resource.setrlimit(what, (least, least))

@@ -179,7 +179,9 @@ def _told_to_stop(stop: int, delay_s: float, hardware: Hardware, lookout: Lookou
 
 def _uptime_s() -> float:
     """Seconds since boot, sleep included."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    # A Mac has no CLOCK_BOOTTIME; there CLOCK_MONOTONIC_RAW goes on while it sleeps.
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(time.CLOCK_MONOTONIC_RAW if clock is None else clock)
 
 
 def _readable(descriptors: list[int], wait_s: float) -> list[int]:

@@ -83,12 +83,12 @@ class Hardware:
 
 
 def listen() -> _socket.socket | None:
-    """A socket on which the kernel says what comes and goes; None where it may not be opened."""
+    """A socket on which the kernel says what comes and goes; None where it may not be opened, or no Linux runs."""
     try:
         kind = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
         listener = _socket.socket(AF_NETLINK, kind, KOBJECT_UEVENT)
         listener.bind((0, FROM_KERNEL))
-    except OSError:
+    except (AttributeError, OSError):  # other systems lack the words for such a socket
         return None
     return listener
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
+
+Command = tuple[str, ...]
 
 SYSTEMD_DETECT_VIRT: Final = ("/usr/bin/systemd-detect-virt", "--vm")
 """Names the hypervisor from the processor's own answer, which no file shows."""
@@ -21,6 +24,10 @@ LOGIND_IDLE: Final = (
 )
 """Whether all sessions are idle, and since when."""
 
+LINUX: Final[frozenset[Command]] = frozenset({SYSTEMD_DETECT_VIRT, NETWORK_MANAGER, LOGIND_IDLE})
+
+# What a Mac says only by its own programs. All of them come with macOS and read; none of them changes anything.
+
 MAC_IDLE: Final = ("/usr/sbin/ioreg", "-rd1", "-c", "IOHIDSystem")
 """Nanoseconds since the last input of macOS (HIDIdleTime)."""
 
@@ -30,6 +37,65 @@ MAC_BATTERY: Final = ("/usr/sbin/ioreg", "-rd1", "-c", "AppleSmartBattery")
 MAC_LID: Final = ("/usr/sbin/ioreg", "-rd1", "-c", "IOPMrootDomain")
 """Whether a Mac is shut (AppleClamshellState)."""
 
-ALLOWED: Final[frozenset[tuple[str, ...]]] = frozenset(
-    {SYSTEMD_DETECT_VIRT, NETWORK_MANAGER, LOGIND_IDLE, MAC_IDLE, MAC_BATTERY, MAC_LID}
+MAC_SYSCTL: Final = (
+    *("/usr/sbin/sysctl", "kern.bootsessionuuid", "kern.osrelease", "hw.machine", "hw.model", "kern.hv_vmm_present"),
 )
+"""The id of this boot, the kernel, the model, and whether this is a virtual machine."""
+
+MAC_PLATFORM: Final = ("/usr/sbin/ioreg", "-a", "-r", "-d", "1", "-c", "IOPlatformExpertDevice")
+"""Maker, serial number and UUID of the machine, as a property list."""
+
+MAC_PROCESSES: Final = ("/bin/ps", "-axww", "-o", "pid,ppid,uid,stat,etime,ucomm,comm")
+"""All processes: ps belongs to root and is set-user-id, so it tells the paths of all users' programs to anybody."""
+
+MAC_ARGUMENTS: Final = ("/bin/ps", "-axww", "-o", "pid,args")
+"""What interpreters were told to run; only the name of the script is used."""
+
+MAC_SOCKETS: Final = ("/usr/sbin/lsof", "-nP", "-iTCP", "-sTCP:LISTEN,ESTABLISHED", "-F", "ptnT")
+"""TCP sockets with their owners, in the form that lsof keeps for programs."""
+
+MAC_FIGURES: Final = (
+    *("/usr/bin/nettop", "-L", "1", "-n", "-x", "-m", "tcp", "-J", "state,bytes_in,bytes_out,rtt_avg"),
+)
+"""The kernel's figures of every TCP connection, as comma-separated values."""
+
+MAC_INTERFACES: Final = ("/sbin/ifconfig", "-a")
+MAC_ROUTES: Final = ("/usr/sbin/netstat", "-rn")
+MAC_NEIGHBOURS: Final = ("/usr/sbin/arp", "-an")
+MAC_NEIGHBOURS_6: Final = ("/usr/sbin/ndp", "-an")
+MAC_NAME_SERVERS: Final = ("/usr/sbin/scutil", "--dns")
+"""Not /etc/resolv.conf, which macOS writes for others: it lacks zones of addresses and the servers of tunnels."""
+
+MACOS: Final[frozenset[Command]] = frozenset(
+    {
+        MAC_SYSCTL,
+        MAC_PLATFORM,
+        MAC_IDLE,
+        MAC_BATTERY,
+        MAC_LID,
+        MAC_PROCESSES,
+        MAC_ARGUMENTS,
+        MAC_SOCKETS,
+        MAC_FIGURES,
+        MAC_INTERFACES,
+        MAC_ROUTES,
+        MAC_NEIGHBOURS,
+        MAC_NEIGHBOURS_6,
+        MAC_NAME_SERVERS,
+    }
+)
+
+ALLOWED: Final = LINUX | MACOS
+
+MAX_BYTES: Final = 64 * 1024
+"""What a command may write, but for those below."""
+MAX_BYTES_OF: Final[Mapping[Command, int]] = {
+    MAC_PROCESSES: 1024 * 1024,
+    MAC_ARGUMENTS: 4 * 1024 * 1024,
+    MAC_SOCKETS: 1024 * 1024,
+    MAC_FIGURES: 1024 * 1024,
+    MAC_ROUTES: 256 * 1024,
+    MAC_NEIGHBOURS: 256 * 1024,
+    MAC_NEIGHBOURS_6: 256 * 1024,
+}
+"""A line for each of thousands of processes, connections or neighbours."""

@@ -8,9 +8,8 @@ from typing import Final
 
 from agent.host import HostError, HostTimeoutError
 
-from .commands import ALLOWED
+from .commands import ALLOWED, MAX_BYTES, MAX_BYTES_OF
 
-MAX_TEXT_BYTES: Final = 64 * 1024
 NO_WINDOW: Final = 0x08000000
 """CREATE_NO_WINDOW of Windows"""
 
@@ -42,6 +41,6 @@ def run(
         raise HostTimeoutError(f"{command[0]}: no end after {timeout_s:g} s") from error
     except OSError as error:
         raise HostError(f"{command[0]}: {error.strerror}") from error
-    if len(done.stdout) > MAX_TEXT_BYTES:
+    if len(done.stdout) > MAX_BYTES_OF.get(tuple(command), MAX_BYTES):
         raise HostError(f"{command[0]}: too much output")
     return done.stdout.decode("utf-8", "replace")

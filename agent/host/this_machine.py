@@ -18,6 +18,12 @@ if sys.platform == "win32":
     TOKEN_FILE: Final[str | None] = STATE_DIR + r"\enrolment-token"
     RUN_DIR: Final = r"HKLM\SOFTWARE\Farhand\Agent\UntilBoot"
     ABSOLUTE: Final = r"\A(?:[A-Za-z]:[\\/]|HKLM\\)"
+elif sys.platform == "darwin":
+    STATE_DIR: Final = "/var/db/farhand-agent"
+    CONFIG_FILE: Final = "/etc/farhand/agent.yaml"
+    TOKEN_FILE: Final[str | None] = None
+    RUN_DIR: Final = "/var/run/farhand-agent"
+    ABSOLUTE: Final = r"\A/"
 else:
     STATE_DIR: Final = "/var/lib/farhand-agent"
     CONFIG_FILE: Final = "/etc/farhand/agent.yaml"
@@ -41,10 +47,13 @@ def this_machine(events: str = "") -> Host:
         from .windows_registry import WindowsRegistry
 
         return WindowsHost(WindowsCalls(), WindowsRegistry())
-    else:  # noqa: RET505 - so that each system's type checker sees its own half
-        from .linux import LinuxHost, kernel_events
+    if sys.platform == "darwin":
+        from .macos import MacosHost
 
-        return LinuxHost(events=kernel_events(events))
+        return MacosHost()
+    from .linux import LinuxHost, kernel_events
+
+    return LinuxHost(events=kernel_events(events))
 
 
 def take_token() -> str | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from typing import Final
 
-from agent.asset import read_windows
+from agent.apple import Mac, read_mac
+from agent.asset import Asset, read_windows
 from agent.host import Host, HostDeniedError, HostError
 from agent.host.commands import SYSTEMD_DETECT_VIRT
 from agent.probe import Given, Probe, plain
@@ -59,7 +60,13 @@ def collect(given: Given) -> Platform:
     """Put together what the machine says about itself; what cannot be read is None."""
     host = given.host
     if host.system == "windows":
-        return _windows(host)
+        # By what the firmware says: the processor's flag is set by the protections of Windows itself too.
+        told = read_windows(host)
+        hypervisor = hypervisor_by_name(told.vendors) or ("none" if told.vendors else None)
+        return _told(host, told, parse_chassis(str(told.chassis_type)), hypervisor)
+    if host.system == "macos":
+        mac = read_mac(host)
+        return _told(host, mac, mac.chassis, mac.hypervisor)
     release, architecture = host.kernel()
     name, version = parse_os_release(next((text for path in OS_RELEASE if (text := _read(host, path))), ""))
     return Platform(
@@ -78,9 +85,8 @@ def collect(given: Given) -> Platform:
     )
 
 
-def _windows(host: Host) -> Platform:
-    """As Linux, by what the firmware says: the processor's flag is set by the protections of Windows itself too."""
-    said = read_windows(host)
+def _told(host: Host, said: Asset | Mac, chassis: str | None, hypervisor: str | None) -> Platform:
+    """A machine that says it in calls and programs, not in files."""
     release, architecture = host.kernel()
     return Platform(
         system=host.system,
@@ -93,8 +99,8 @@ def _windows(host: Host) -> Platform:
         product=_plain(said.product),
         serial=_plain(said.serial),
         hardware_uuid=_plain(said.hardware_uuid),
-        chassis=parse_chassis(str(said.chassis_type)),
-        hypervisor=hypervisor_by_name(said.vendors) or ("none" if said.vendors else None),
+        chassis=chassis,
+        hypervisor=hypervisor,
     )
 
 
