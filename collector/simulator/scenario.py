@@ -61,7 +61,10 @@ class Session(Strict, frozen=True, kw_only=True):
     tool: Text
     peer: Text
     rtt_ms: Annotated[float, msgspec.Meta(ge=0, le=2000, description="milliseconds")]
+    """Of its connection: to the peer, or to the relay that the peer is."""
     port: Annotated[int, msgspec.Meta(ge=1, le=65535, description="a TCP port")] = 5900
+    behind_ms: Annotated[float, msgspec.Meta(ge=0, le=600, description="milliseconds")] | None = None
+    """The peer is a relay, and whoever watches sits that far behind it."""
 
 
 class Happening(Strict, frozen=True, kw_only=True):

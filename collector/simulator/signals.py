@@ -10,15 +10,20 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from agent.wire import signals as wire
+from agent.wire.timing import pack_events
 from collector.judgement.geometry import Point, distance_km
 
-from .scenario import Access, Happening, Line, Member, Scenario
+from .flows import Viewer, events
+from .scenario import Access, Happening, Line, Member, Scenario, Session
 
 ACCESS_MS: Final[dict[Access, float]] = {"ethernet": 6.0, "wifi": 9.0, "mobile": 34.0, "satellite": 31.0}
 """Least round trip that the line itself takes: about the medians of homes."""
 KM_PER_MS: Final = 62.0
 """Routes are longer than great circles: what real paths do, where light alone would do 100."""
 SAMPLES_PER_HOUR: Final = 2
+PEER_PORT: Final = 50123
+WINDOW_S: Final = 15.0
+"""Of timing."""
 PANEL: Final = wire.Display(
     connector="card1-eDP-1",
     internal=True,
@@ -83,6 +88,7 @@ def measured(
         wire.Power(on_mains=True, has_battery=True, lid_closed=member.shut),
         _tools(now),
         _sessions(now),
+        *_timing(now, moment),
         *_hardware(scenario, now),
         _network(now),
         _landmarks(now, moment, landmarks),
@@ -127,7 +133,7 @@ def _sessions(now: Standing) -> wire.RemoteSessions:
             tool=each.session.tool,
             local_port=each.session.port,
             peer_address=each.session.peer,
-            peer_port=50123,
+            peer_port=PEER_PORT,
             age_s=1200.0,
             bytes_sent=4_000_000,
             bytes_received=90_000,
@@ -138,6 +144,35 @@ def _sessions(now: Standing) -> wire.RemoteSessions:
         if each.session
     )
     return wire.RemoteSessions(sessions=live, logins=())
+
+
+def _timing(now: Standing, moment: datetime) -> tuple[wire.SessionTiming, ...]:
+    """A window of each session that goes through a relay."""
+    windows = tuple(
+        _window(each.session, each.session.behind_ms, moment)
+        for each in now.happening
+        if each.session and each.session.behind_ms is not None
+    )
+    return (wire.SessionTiming(windows=windows),) if windows else ()
+
+
+def _window(session: Session, behind_ms: float, moment: datetime) -> wire.TimingWindow:
+    began = moment - timedelta(seconds=30)
+    viewer = Viewer(session.rtt_ms + behind_ms, hop_ms=session.rtt_ms, seed=int(began.timestamp()))
+    packed = pack_events(events(viewer.session(WINDOW_S)))
+    return wire.TimingWindow(
+        tool=session.tool,
+        local_port=session.port,
+        peer_address=session.peer,
+        peer_port=PEER_PORT,
+        method="tcp_info",
+        started_at=began,
+        duration_ms=1000 * WINDOW_S,
+        hop_min_rtt_ms=session.rtt_ms,
+        events=packed.text,
+        event_count=packed.kept,
+        dropped=packed.dropped,
+    )
 
 
 def _hardware(scenario: Scenario, now: Standing) -> tuple[wire.UsbDevices, wire.Displays]:

@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 
 from collector.app import create_app
 from collector.config import Config
+from collector.estimator import estimate_some, here
 from collector.instants import to_ms
 from collector.jobs import sweep
 from collector.judgement.geometry import Point
@@ -167,6 +168,8 @@ class Story:
     async def _judge(self) -> None:
         """Judge everybody whose input changed or whose time has come, before the clock goes on."""
         await sweep(self._services)
+        while await estimate_some(self._services.store, self._services.metrics, here):
+            pass
         judge = self._services.judge
 
         def work(connection: Any) -> None:

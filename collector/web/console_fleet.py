@@ -19,9 +19,9 @@ from collector.store.fleet import HEARD, SORTS, Listed, Sort, Wanted
 
 from .answers import Ordinal, cursor, read_cursor
 from .charts import bars
+from .countries import country_name
 from .errors import ApiError
 from .gate import Call, Entry
-from .map import country_name
 from .pages import page
 from .presenters import FAILURES, measured
 from .services import Services

@@ -5,16 +5,16 @@ The outlines are files that the browser keeps; only what belongs to one device i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from collector.judgement.findings import Mark, Place
 from collector.judgement.geometry import Point, distance_km
 
+from .countries import COUNTRIES, country_name, middle
 from .projection import VIEWS, XY, View, arc, circle, lines, path
+from .region import Round, common, holds
 
 ASPECT: Final = 2.1
 """Width by height of what is shown."""
@@ -23,6 +23,10 @@ LEAST_WIDTH: Final = 2400
 AROUND_COUNTRY: Final = (1400, 700)
 """How far the map reaches around the middle of a country that stands for no point, in its units."""
 WORTH_A_LINE_KM: Final = 300
+COUNTRY_KM: Final = 2_500
+"""From the middle of the widest countries to their ends."""
+MOST_NAMED: Final = 5
+"""Countries that the legend names."""
 WIDEST_DISC_KM: Final = 5_000
 """A wider disc says little, and from 10,000 km on its outline encloses what lies outside of it."""
 KM_PER_DEGREE: Final = 111.19
@@ -30,31 +34,13 @@ KM_PER_DEGREE: Final = 111.19
 FARTHEST_RING_KM: Final = 18_000
 """Half the way around the earth is 20,000 km: a circle of nearly that is a dot on the other side."""
 
-COUNTRIES: Final[dict[str, tuple[str, float, float]]] = json.loads(
-    (Path(__file__).parent / "countries.json").read_text()
-)
-"""Name, latitude and longitude of the middle, by ISO 3166-1 alpha-2 code."""
-
-
-def country_name(code: str) -> str:
-    """What people call a country; the code itself where the maps do not have it."""
-    return COUNTRIES[code][0] if code in COUNTRIES else code
-
-
-def middle(code: str) -> Point | None:
-    """The middle of a country; None where the maps do not have it."""
-    if code not in COUNTRIES:
-        return None
-    _, lat, lon = COUNTRIES[code]
-    return Point(lat=lat, lon=lon)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
     """A line or an area."""
 
     kind: str
-    """Names its style: home, accuracy, region, ring, arc."""
+    """Names its style: home, accuracy, disc, region, inner, ring, arc."""
     d: str
 
 
@@ -106,13 +92,24 @@ class _Found:
         return next((mark.point for mark in self.claims if mark.point), None)
 
     @property
+    def discs(self) -> list[Round]:
+        """Those by the speed of light: the machine is in all of them."""
+        return [
+            (mark.point, mark.radius_km)
+            for mark in self.machines
+            if mark.kind == "region" and mark.point and mark.radius_km
+        ]
+
+    @property
     def machine(self) -> Point | None:
-        """Where the machine is drawn: the smallest disc or area that is known has the best centre."""
+        """Where the machine is drawn: the smallest disc or area that is known has the best centre; where light alone
+        bounds it, and allows the place where it should be, it is taken to be there."""
         there = [mark for mark in self.machines if mark.kind != "exit"]
         pointed = [mark for mark in there if mark.point]
         best = min(pointed, key=lambda mark: mark.radius_km or 1e9, default=None)
         if best is not None:
-            return best.point
+            at_home = best.kind == "region" and self.home is not None and holds(self.discs, self.home)
+            return self.home if at_home else best.point
         return next((point for mark in there if (point := middle(mark.country))), None)
 
     @property
@@ -156,7 +153,12 @@ def _fits(mark: Mark) -> bool:
     """A disc that a flat map can show: not too wide, and without a pole in it, where an outline has no inside."""
     if mark.kind != "region" or mark.point is None or not mark.radius_km:
         return True
-    return mark.radius_km <= min(WIDEST_DISC_KM, (90 - abs(mark.point.lat)) * KM_PER_DEGREE)
+    return mark.radius_km <= WIDEST_DISC_KM and _has_inside(mark.point, mark.radius_km)
+
+
+def _has_inside(centre: Point, radius_km: float) -> bool:
+    """True for a circle that a flat map draws as one: without a pole in it."""
+    return radius_km <= (90 - abs(centre.lat)) * KM_PER_DEGREE
 
 
 def _abroad(found: _Found, claimed: Sequence[str]) -> bool:
@@ -165,20 +167,27 @@ def _abroad(found: _Found, claimed: Sequence[str]) -> bool:
         return False
     if found.home is None and any(mark.country in claimed for mark in found.machines):
         return False
-    return distance_km(found.expected, found.machine) > WORTH_A_LINE_KM
+    by_light = found.home is None and all(mark.kind == "region" for mark in found.machines)
+    reach_km = found.discs[0][1] + COUNTRY_KM if by_light else 0.0
+    return distance_km(found.expected, found.machine) > max(WORTH_A_LINE_KM, reach_km)
 
 
 def _curves(found: _Found, claimed: Sequence[str]) -> list[tuple[str, list[Point]]]:
     """All that is drawn as lines on the globe, with the kind of each."""
     curves = []
+    region = common(found.discs) if len(found.discs) > 1 else None
     for marks in (found.claims, found.machines):
         for mark in marks:
             if mark.point is not None and mark.radius_km and mark.kind != "exit":
-                kind = {"home": "home", "region": "region"}.get(mark.kind, "accuracy")
+                alone = "region" if region is None else "disc"
+                kind = {"home": "home", "region": alone}.get(mark.kind, "accuracy")
                 curves.append((kind, circle(mark.point, mark.radius_km)))
+    if region is not None:
+        curves.append(("region", region))
     centre = found.machine or found.expected
     if found.at_least_km and centre is not None and found.at_least_km < FARTHEST_RING_KM:
-        curves.append(("ring", circle(centre, found.at_least_km, 180)))
+        kind = "ring" if _has_inside(centre, found.at_least_km) else "ring-open"
+        curves.append((kind, circle(centre, found.at_least_km, 180)))
     if _abroad(found, claimed) and found.expected is not None and found.machine is not None:
         curves.append(("arc", arc(found.expected, found.machine)))
     return curves
@@ -195,7 +204,9 @@ def _cost(view: View, found: _Found) -> tuple[int, float]:
 def _shapes(view: View, found: _Found, claimed: Sequence[str]) -> Iterable[Shape]:
     for kind, points in _curves(found, claimed):
         parts = lines(view, points)
-        yield Shape(kind=kind, d=path(parts, closed=kind not in ("arc", "ring") and len(parts) == 1))
+        if kind == "ring" and len(parts) > 1:
+            kind = "ring-open"
+        yield Shape(kind=kind, d=path(parts, closed=kind not in ("arc", "ring-open") and len(parts) == 1))
 
 
 def _dots(view: View, found: _Found) -> Iterable[Dot]:
@@ -249,16 +260,36 @@ def _legend(found: _Found) -> Iterable[Key]:
             within = f", within {mark.radius_km:,.0f} km" if mark.radius_km else ""
             yield Key(kind="claim", words=f"It should be at {mark.label}{within}.")
     for mark in found.machines:
-        yield _machine_key(mark, found)
+        if mark.kind != "region":
+            yield _machine_key(mark, found)
+    yield from _region_keys(found)
     if found.at_least_km:
         centre = "the machine" if found.machine else "where it should be"
         words = f"The hand is outside of this line: at least {found.at_least_km:,} km from {centre}."
         yield Key(kind="ring", words=words)
 
 
+def _region_keys(found: _Found) -> Iterable[Key]:
+    """Where the machine may be by light, and which other countries that leaves open: neighbours are not told apart."""
+    labels = [mark.label for mark in found.machines if mark.kind == "region"]
+    if not labels:
+        return
+    area = "this disc" if len(labels) == 1 else "what these discs have in common"
+    words = f"The machine is in {area}: {', '.join(labels)}."
+    claimed = {mark.country for mark in found.claims}
+    open_to = [
+        (distance_km(found.discs[0][0], there), name)
+        for code, (name, lat, lon) in COUNTRIES.items()
+        if code not in claimed and holds(found.discs, there := Point(lat=lat, lon=lon))
+    ]
+    others = [name for _, name in sorted(open_to)]
+    if others:
+        more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
+        words += f" That leaves open {', '.join(others[:MOST_NAMED])}{more}: times alone do not tell neighbours apart."
+    yield Key(kind="region", words=words)
+
+
 def _machine_key(mark: Mark, found: _Found) -> Key:
-    if mark.kind == "region":
-        return Key(kind="region", words=f"The machine is in this disc: {mark.label}.")
     words = f"Its public address: {mark.label}"
     if mark.kind == "exit":
         return Key(kind="exit", words=f"{words}: where its traffic leaves, not where the machine is.")

@@ -22,8 +22,8 @@ from tests.chain.test_quickstart import is_free, processes_of
 
 pytestmark = pytest.mark.slow
 
-FARM = {"ric-0031", "nsh-0032", "hou-0045", "dal-0044"}
-"""Driven by VNC, driven by a box, abroad in the open, abroad behind a tunnel."""
+FARM = {"ric-0031", "nsh-0032", "mia-0033", "hou-0045", "dal-0044"}
+"""Driven by VNC, driven by a box, driven through a relay, abroad in the open, abroad behind a tunnel."""
 BENIGN = {"nyc-0042", "chi-0007", "tpa-0019", "aus-0013", "sea-0021", "atl-0088", "lax-0061"}
 """At home, at a dock, at a desk, with the help desk, on a satellite, on a mobile line, on approved travel."""
 
@@ -43,6 +43,8 @@ def test_every_story_is_told_as_it_is_and_the_honest_stay_quiet(tmp_path: Path) 
     alerted = {row.hostname for row in rows.values() if row.device_id in {each.subject_id for each in found}}
     assert alerted >= FARM
     assert not alerted & BENIGN
+    relayed = next(each for each in found if each.subject_id == rows["mia-0033"].device_id)
+    assert "hand-far-through-relay" in relayed.rules
     assert {name: rows[name].risk_score for name in BENIGN if rows[name].risk_score} == {}
     assert rows["new-0099"].risk_score is None
     assert rows["bos-0070"].risk_score

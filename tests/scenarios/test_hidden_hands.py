@@ -14,7 +14,6 @@ from starlette.testclient import TestClient
 
 from agent.wire.signals import TimingWindow
 from collector import estimator
-from collector.estimating.window import answer_of
 from collector.judgement.answer import Answer
 from collector.judgement.findings import Assessment, Place
 from collector.store import alerts, assessments, timing_windows
@@ -35,12 +34,8 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 def estimate(world: World) -> int:
     """What the process beside the collector does, in this one."""
-
-    async def here(window: bytes) -> Answer:
-        return answer_of(msgspec.json.decode(window, type=TimingWindow))
-
-    done = 0
-    while some := asyncio.run(estimator.estimate_some(world.store, world.app.state.services.metrics, here)):
+    metrics, done = world.app.state.services.metrics, 0
+    while some := asyncio.run(estimator.estimate_some(world.store, metrics, estimator.here)):
         done += some
     world.wait_until_judged()
     return done

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from collector.judgement.findings import Mark, Place
 from collector.judgement.geometry import Point, distance_km
-from collector.web.map import COUNTRIES, Drawing, draw
+from collector.web.countries import COUNTRIES
+from collector.web.map import Drawing, draw
 from collector.web.pages import FOLDER
 from collector.web.projection import ATLANTIC, PACIFIC, VIEWS, arc, away, circle, lines
+from collector.web.region import common, holds
 
 NEW_YORK, SEOUL, LONDON = Point(lat=40.71, lon=-74.01), Point(lat=37.57, lon=126.98), Point(lat=51.51, lon=-0.13)
 VLADIVOSTOK, SYDNEY = Point(lat=43.12, lon=131.89), Point(lat=-33.87, lon=151.21)
@@ -188,3 +190,54 @@ def test_the_outlines_have_every_country_and_nothing_but_lines(view: Any) -> Non
         starts = [(float(x), float(y)) for x, y in re.findall(r"M(-?\d+),(-?\d+)", drawn_at[1])]
         x, y = view.project(Point(lat=COUNTRIES[code][1], lon=COUNTRIES[code][2]))
         assert min(math.hypot(x - at, y - other) for at, other in starts) < 1200
+
+
+DALLAS, MIAMI, ASHBURN = Point(lat=32.78, lon=-96.8), Point(lat=25.76, lon=-80.19), Point(lat=39.04, lon=-77.49)
+
+
+def region(point: Point, km: float, name: str) -> Mark:
+    return Mark(kind="region", label=f"within {km:,.0f} km of {name}", point=point, radius_km=km)
+
+
+def test_what_several_discs_have_in_common_is_drawn_as_one_area_with_their_outlines() -> None:
+    discs = (region(ASHBURN, 1400, "Ashburn"), region(MIAMI, 1900, "Miami"))
+    found = drawn((US,), discs)
+    assert [shape.kind for shape in found.shapes] == ["disc", "disc", "region"]
+    words = next(key.words for key in found.legend if key.kind == "region")
+    assert words.startswith("The machine is in what these discs have in common: within 1,400 km of Ashburn, within")
+
+
+@given(points, st.lists(st.tuples(st.floats(0, 360), st.floats(0, 1500), st.floats(50, 2500)), min_size=1, max_size=5))
+def test_the_common_area_lies_in_every_disc_and_around_what_they_share(
+    shared: Point, around: list[tuple[float, float, float]]
+) -> None:
+    discs = [(away(shared, turn, km), km + more) for turn, km, more in around]
+    outline = common(discs)
+    assert outline is not None
+    for point in outline:
+        assert holds([(centre, radius + 2) for centre, radius in discs], point)
+        assert any(distance_km(centre, point) > radius - 3 for centre, radius in discs), "it ends where a disc ends"
+
+
+def test_discs_that_share_nothing_have_no_common_area() -> None:
+    assert common([(DALLAS, 300), (ASHBURN, 300)]) is None
+    found = drawn((US,), (region(DALLAS, 300, "Dallas"), region(ASHBURN, 300, "Ashburn")))
+    assert [shape.kind for shape in found.shapes] == ["region", "region"]
+
+
+def test_the_legend_names_the_neighbours_that_times_do_not_tell_apart() -> None:
+    found = drawn((US,), (region(DALLAS, 2400, "Dallas"),))
+    words = next(key.words for key in found.legend if key.kind == "region")
+    assert "That leaves open Mexico, " in words
+    assert "times alone do not tell neighbours apart" in words
+
+
+def test_a_machine_that_may_be_at_home_is_drawn_there_and_joined_to_nothing() -> None:
+    found = drawn((US, HOME), (region(ASHBURN, 1400, "Ashburn"),), 2000)
+    kinds = [shape.kind for shape in found.shapes]
+    assert "arc" not in kinds and "ring" in kinds
+
+
+def test_a_ring_around_a_pole_is_a_line_without_an_inside() -> None:
+    assert "ring-open" in [shape.kind for shape in drawn((US, HOME), (), 6000).shapes]
+    assert "ring" in [shape.kind for shape in drawn((US, HOME), (), 3000).shapes]
