@@ -10,6 +10,7 @@ from typing import Literal
 from agent.host import (
     Adapter,
     FileStamp,
+    HidDevice,
     HostDeniedError,
     HostError,
     KernelEvent,
@@ -77,6 +78,7 @@ class FakeHost:
         power: how it is powered, of a machine that says it in a call.
         adapters: network interfaces, of a machine that shows none in files.
         missing_rights: what the agent's process lacks; None where the system has no such rights.
+        hid: what Windows tells of human-input devices.
         routes, used: default routes, and the kernel's choice; by default the first of each protocol.
         neighbours: hardware address by interface and address.
         names: what name servers answer.
@@ -105,6 +107,7 @@ class FakeHost:
         power: PowerState | None = None,
         adapters: Iterable[Adapter] = (),
         missing_rights: Iterable[str] | None = None,
+        hid: Iterable[HidDevice] = (),
         now: datetime = NOON,
         uptime_s: float = 7200.0,
         awake_s: float = 3600.0,
@@ -139,6 +142,7 @@ class FakeHost:
         self._power = power
         self._adapters = tuple(adapters)
         self._missing_rights = tuple(missing_rights) if missing_rights is not None else None
+        self._hid = tuple(hid)
         self._now = now
         self._uptime_s = uptime_s
         self._awake_s = awake_s
@@ -248,6 +252,9 @@ class FakeHost:
 
     def missing_rights(self) -> tuple[str, ...] | None:
         return self._missing_rights
+
+    def hid_devices(self) -> tuple[HidDevice, ...]:
+        return self._hid
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         try:

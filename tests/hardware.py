@@ -112,6 +112,8 @@ def edid(display: Display) -> bytes:
     texts = [(tag, text) for tag, text in ((0xFF, display.serial_text), (0xFC, display.name)) if text is not None]
     for at, (tag, text) in zip((72, 90), texts, strict=False):
         block[at : at + 18] = bytes((0, 0, 0, tag, 0)) + (text.encode("latin-1") + b"\n").ljust(13)[:13]
+    if display.most_clock_mhz is not None:
+        block[108:126] = bytes((0, 0, 0, 0xFD, 0, 50, 75, 30, 160, display.most_clock_mhz // 10, 0, 10)).ljust(18)
     block[126] = int(display.has_audio)
     whole = [block]
     if display.has_audio:

@@ -9,11 +9,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from .things import Adapter, FileStamp, KernelEvent, Login, PowerState, Process, Route, Service, Socket, TcpInfo
+from .things import (
+    Adapter,
+    FileStamp,
+    HidDevice,
+    KernelEvent,
+    Login,
+    PowerState,
+    Process,
+    Route,
+    Service,
+    Socket,
+    TcpInfo,
+)
 
 __all__ = [
     "Adapter",
     "FileStamp",
+    "HidDevice",
     "Host",
     "HostBrokenError",
     "HostDeniedError",
@@ -157,11 +170,16 @@ class Host(Protocol):
         has no such rights."""
         ...
 
+    def hid_devices(self) -> tuple[HidDevice, ...]:
+        """What Windows tells of human-input devices, whose descriptors it keeps to itself; empty on other systems."""
+        ...
+
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         """Standard output of a command of `agent.host.commands`, whatever its exit status.
 
         Raises:
-            HostError: it is not on the list, is not installed, or wrote more than 64 KB.
+            HostError: it is not on the list, is not installed, or wrote more than 64 KB, or
+                than `agent.host.commands` allows it.
             HostTimeoutError: it did not end in time.
         """
         ...

@@ -66,6 +66,15 @@ MAC_NEIGHBOURS_6: Final = ("/usr/sbin/ndp", "-an")
 MAC_NAME_SERVERS: Final = ("/usr/sbin/scutil", "--dns")
 """Not /etc/resolv.conf, which macOS writes for others: it lacks zones of addresses and the servers of tunnels."""
 
+MAC_USB: Final = ("/usr/sbin/ioreg", "-a", "-l", "-r", "-c", "IOUSBHostDevice")
+"""USB devices with all that hangs below them, as a property list."""
+
+MAC_FRAMEBUFFERS: Final = ("/usr/sbin/ioreg", "-a", "-r", "-d", "1", "-c", "IOMobileFramebuffer")
+"""Monitors of computers with Apple's processors, as a property list."""
+
+MAC_MONITORS: Final = ("/usr/sbin/ioreg", "-a", "-r", "-d", "1", "-c", "IODisplay")
+"""Monitors of Apple's computers with Intel's processors, as a property list."""
+
 MACOS: Final[frozenset[Command]] = frozenset(
     {
         MAC_SYSCTL,
@@ -82,6 +91,9 @@ MACOS: Final[frozenset[Command]] = frozenset(
         MAC_NEIGHBOURS,
         MAC_NEIGHBOURS_6,
         MAC_NAME_SERVERS,
+        MAC_USB,
+        MAC_FRAMEBUFFERS,
+        MAC_MONITORS,
     }
 )
 
@@ -97,5 +109,8 @@ MAX_BYTES_OF: Final[Mapping[Command, int]] = {
     MAC_ROUTES: 256 * 1024,
     MAC_NEIGHBOURS: 256 * 1024,
     MAC_NEIGHBOURS_6: 256 * 1024,
+    MAC_USB: 4 * 1024 * 1024,
+    MAC_FRAMEBUFFERS: 1024 * 1024,
+    MAC_MONITORS: 1024 * 1024,
 }
-"""A line for each of thousands of processes, connections or neighbours."""
+"""A line for each of thousands of processes, connections or neighbours, and all properties of each device."""

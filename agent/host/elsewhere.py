@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.host import Adapter, PowerState, RegistryValue
+from agent.host import Adapter, HidDevice, PowerState, RegistryValue
 
 
 class Elsewhere:
@@ -23,6 +23,9 @@ class Elsewhere:
 
     def power(self) -> PowerState | None:
         return None
+
+    def hid_devices(self) -> tuple[HidDevice, ...]:
+        return ()
 
     def adapters(self) -> tuple[Adapter, ...]:
         return ()

@@ -1,10 +1,12 @@
-"""things: what a host tells of: processes, services, sockets, logins, routes, interfaces, power and kernel events."""
+"""things: what a host tells of: processes, services, sockets, logins, routes, interfaces, power, input and events."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from agent.hid import Collection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +127,14 @@ class KernelEvent:
     subsystem: Literal["usb", "drm"]
     device: str
     """Port of a USB device such as 1-2.3, name of a graphics card such as card1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HidDevice:
+    """One collection of a human-input device, as Windows tells of it."""
+
+    instance: str
+    r"""Its key below Enum, such as HID\VID_046D&PID_C52B&MI_00\8&1a2b3c4d&0&0000."""
+    manufacturer: str
+    """Manufacturer text of its USB device; empty where it has none."""
+    collection: Collection

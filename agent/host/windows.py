@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from agent.host import (
+    HidDevice,
     HostError,
     KernelEvent,
     Login,
@@ -151,6 +152,11 @@ class WindowsHost(WindowsNetwork):
 
     def missing_rights(self) -> tuple[str, ...] | None:
         return () if self._calls.is_administrator() else (UNSEEN,)
+
+    def hid_devices(self) -> tuple[HidDevice, ...]:
+        from . import windows_hid  # loads libraries that nothing else needs
+
+        return windows_hid.devices(windows_hid.HidCalls())
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         system = os.environ.get("SYSTEMROOT", r"C:\Windows")

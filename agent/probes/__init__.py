@@ -12,6 +12,7 @@ from agent.probe import Probe
 from . import (
     clock,
     displays,
+    hardware_history,
     landmark_rtt,
     network_path,
     platform,
@@ -37,4 +38,5 @@ PROBES: Final[tuple[Probe, ...]] = (
     displays.PROBE,
     network_path.PROBE,
     landmark_rtt.PROBE,
+    hardware_history.PROBE,
 )

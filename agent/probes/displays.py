@@ -1,96 +1,27 @@
 """displays: the monitors, by the description that each sends over its cable (EDID).
 
 Supports: a box that captures the screen poses as a monitor; some say who they are, others copy one real monitor.
+Programs that serve a screen to elsewhere often bring a monitor that does not exist.
 Evasion: the description of another monitor, bit by bit, with a serial number of its own.
 Privacy: make, model and serial number of monitors, and when they came and went. Nothing that is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from hashlib import sha256
-from typing import Final
-
-from agent.host import Host
-from agent.probe import Given, Probe, Unavailable, plain
-from agent.wire.signals import Display, Displays, HardwareEvent
-
-CONNECTORS: Final = "/sys/class/drm"
-MOST: Final = 32
-INTERNAL: Final = ("-eDP-", "-LVDS-", "-DSI-")
-BLOCK: Final = 128
-MOST_BYTES: Final = 256 * BLOCK
-HEADER: Final = bytes.fromhex("00ffffffffffff00")
-SERIAL, NAME = 0xFF, 0xFC
-CTA: Final = 0x02
-"""Tag of an extension block of the Consumer Technology Association, the one that speaks of sound."""
+from agent.probe import Given, Probe
+from agent.wire.signals import Displays
 
 
 def collect(given: Given) -> Displays:
-    """Every connected monitor."""
-    host = given.host
-    if not host.exists(CONNECTORS):
-        raise Unavailable("absent", f"{CONNECTORS} does not exist: the kernel drives no graphics")
-    events = tuple(
-        HardwareEvent(at=each.at, action=each.action, device=each.device)
-        for each in host.hardware_events()
-        if each.subsystem == "drm"
-    )
-    return Displays(displays=tuple(_displays(host))[:MOST], events=events)
-
-
-def _displays(host: Host) -> Iterator[Display]:
-    for name in host.list_dir(CONNECTORS):
-        if (host.read_text(f"{CONNECTORS}/{name}/status") or "").strip() != "connected":
-            continue
-        edid = host.read_bytes(f"{CONNECTORS}/{name}/edid", MOST_BYTES) or b""
-        yield parse_edid(edid, name)
-
-
-def parse_edid(edid: bytes, connector: str) -> Display:
-    """A monitor out of its EDID (VESA E-EDID 1.4, section 3)."""
-    internal = any(part in f"{connector}-" for part in INTERNAL)
-    if len(edid) < BLOCK or edid[:8] != HEADER:
-        return Display(connector=connector, internal=internal, readable=False, edid_bytes=len(edid))
-    texts = dict(_texts(edid))
-    letters = int.from_bytes(edid[8:10], "big")
-    return Display(
-        connector=connector,
-        internal=internal,
-        block0_sha256=sha256(edid[:BLOCK]).hexdigest(),
-        edid_sha256=sha256(edid).hexdigest(),
-        edid_bytes=len(edid),
-        checksum_ok=len(edid) % BLOCK == 0
-        and all(sum(edid[at : at + BLOCK]) % 256 == 0 for at in range(0, len(edid), BLOCK)),
-        vendor="".join(chr(ord("@") + (letters >> shift & 31)) for shift in (10, 5, 0)),
-        product_code=f"{int.from_bytes(edid[10:12], 'little'):04x}",
-        serial_number=int.from_bytes(edid[12:16], "little"),
-        serial_text=texts.get(SERIAL),
-        name=texts.get(NAME),
-        made_week=edid[16],
-        made_year=1990 + edid[17],
-        width_cm=edid[21],
-        height_cm=edid[22],
-        preferred=_mode(edid[54:72]),
-        has_audio=any(edid[at] == CTA and edid[at + 3] & 0x40 for at in range(BLOCK, len(edid) - BLOCK + 1, BLOCK)),
-    )
-
-
-def _texts(edid: bytes) -> Iterator[tuple[int, str]]:
-    """The texts among the four 18-byte descriptors, by their tag; each ends with a line feed."""
-    for at in (54, 72, 90, 108):
-        if edid[at : at + 3] == b"\0\0\0" and edid[at + 3] in (SERIAL, NAME):
-            yield edid[at + 3], plain(edid[at + 5 : at + 18].split(b"\n")[0].decode("latin-1").rstrip(" \0"))
-
-
-def _mode(timing: bytes) -> str | None:
-    """A detailed timing as width x height @ frames per second."""
-    clock_hz = int.from_bytes(timing[0:2], "little") * 10_000
-    if not clock_hz:
-        return None
-    width, height = timing[2] | (timing[4] & 0xF0) << 4, timing[5] | (timing[7] & 0xF0) << 4
-    total = (width + (timing[3] | (timing[4] & 0x0F) << 8)) * (height + (timing[6] | (timing[7] & 0x0F) << 8))
-    return f"{width}x{height}@{clock_hz / total:.1f}" if total else None
+    """Every connected monitor. A laptop loads the reader of its own system alone."""
+    match given.host.system:
+        case "windows":
+            from agent.hardware.displays_windows import read
+        case "macos":
+            from agent.hardware.displays_macos import read
+        case _:
+            from agent.hardware.displays_linux import read
+    return read(given.host)
 
 
 PROBE = Probe(signal=Displays, collect=collect, every_s=0)

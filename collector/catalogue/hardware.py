@@ -12,15 +12,19 @@ from collector.judgement.hardware import (
     DisplayIdentity,
     Genuine,
     HardwareTables,
+    MonitorMaker,
     StorageIdentity,
     UsbIdentity,
 )
 from collector.strict import Document
 
-from .hardware_file import HardwareFile, Monitor, Product
-from .hardware_mistakes import mistakes
+from .hardware_file import HardwareFile, Hid, Monitor, Product
+from .hardware_mistakes import given, mistakes
 
 SHIPPED: Final = Path(__file__).with_name("hardware.yaml")
+
+NOT_ITS_OWN: Final = ("masquerade", "context", "benign")
+"""Tiers of identities under which no box goes by its own name."""
 
 
 def load(path: Path = SHIPPED) -> HardwareTables:
@@ -55,9 +59,9 @@ def _tables(file: HardwareFile) -> HardwareTables:
         for monitor in product.displays:
             posed = _display(product, monitor)
             blocks |= dict.fromkeys(monitor.block0, posed)
-            if any((monitor.vendor, monitor.name, monitor.serial_text, monitor.serial_number is not None)):
+            if any(value is not None for value in given(monitor)):
                 displays[monitor.vendor or ""].append(posed)
-    own = {each.vendor_id for product in file.products for each in product.usb if each.tier != "masquerade"}
+    own = {each.vendor_id for product in file.products for each in product.usb if each.tier not in NOT_ITS_OWN}
     return HardwareTables(
         products={product.id: product.name for product in file.products},
         words={word: product.id for product in file.products for word in product.words},
@@ -66,20 +70,45 @@ def _tables(file: HardwareFile) -> HardwareTables:
         storage={key: tuple(found) for key, found in storage.items()},
         blocks=blocks,
         displays={key: tuple(found) for key, found in displays.items()},
-        descriptors={
-            each.sha256: Descriptor(products=each.products, words=each.words, specific=each.specific)
-            for each in file.descriptors
-        },
+        descriptors={each.sha256: _descriptor(each) for each in file.descriptors},
+        shapes=_shapes(file),
         own_vendors=frozenset(own),
         genuine={
             f"{each.vendor_id}:{each.product_id}": Genuine(
-                name=each.name, names=_folded(each.product), has_serial=each.serial, most_mbps=each.most_mbps
+                name=each.name,
+                names=_folded(each.product),
+                has_serial=each.serial,
+                most_mbps=each.most_mbps,
+                power_ma=frozenset(each.power_ma),
+                version_like=each.version_like,
             )
             for each in file.genuine
         },
         keyboard_makers={maker.vendor_id: maker.name for maker in file.keyboard_makers},
         fast_input_makers=frozenset(maker.vendor_id for maker in file.fast_input_makers),
+        monitor_makers={
+            maker.vendor: MonitorMaker(
+                name=maker.name, sizeless=_folded(maker.sizeless), sharp_models=maker.sharp_models
+            )
+            for maker in file.monitor_makers
+        },
+        virtual_displays={each.driver.casefold(): each.name for each in file.virtual_displays},
     )
+
+
+def _descriptor(each: Hid) -> Descriptor:
+    return Descriptor(products=each.products, words=each.words, specific=each.specific)
+
+
+def _shapes(file: HardwareFile) -> dict[str, Descriptor]:
+    """Two products that describe the same in other bytes are one entry, which names both."""
+    found: dict[str, Descriptor] = {}
+    for each in file.descriptors:
+        if each.shape is not None:
+            known = found.get(each.shape)
+            products = dict.fromkeys((*(known.products if known else ()), *each.products))
+            found[each.shape] = Descriptor(products=tuple(products), words=each.words, specific=each.specific)
+    return found
 
 
 def _plainness(identity: UsbIdentity) -> int:
@@ -98,6 +127,8 @@ def _display(product: Product, monitor: Monitor) -> DisplayIdentity:
         serial_text=monitor.serial_text,
         made_week=monitor.made_week,
         made_year=monitor.made_year,
+        width_cm=monitor.width_cm,
+        height_cm=monitor.height_cm,
     )
 
 

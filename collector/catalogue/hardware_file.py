@@ -19,6 +19,7 @@ Letters = Annotated[str, msgspec.Meta(pattern=r"\A[A-Z@]{3}\Z", description="the
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=126, description="1 to 126 characters")]
 Long = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1, description="a number below 2^32, such as 0x88888800")]
 Year = Annotated[int, msgspec.Meta(ge=1990, le=2245, description="a year")]
+Size = Annotated[int, msgspec.Meta(ge=0, le=255, description="centimetres, 0 to 255")]
 Week = Annotated[int, msgspec.Meta(ge=0, le=255, description="a week, 0 to 255")]
 
 
@@ -55,6 +56,8 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     serial_text: Text | None = None
     made_week: Week | None = None
     made_year: Year | None = None
+    width_cm: Size | None = None
+    height_cm: Size | None = None
     also: tuple[Id, ...] = ()
     """Other products that send the very same."""
 
@@ -86,6 +89,8 @@ class Hid(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     words: Sentence
     products: tuple[Id, ...]
     specific: Specific
+    shape: Digest | None = None
+    """SHA-256 of what it describes, where that says as much as the descriptor itself."""
     why: Sentence
     """Why it is as specific as that."""
 
@@ -99,6 +104,9 @@ class Real(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     product: tuple[Text, ...] = ()
     serial: bool = False
     most_mbps: Annotated[float, msgspec.Meta(gt=0, le=20000, description="Mb/s, such as 12")] = 12.0
+    power_ma: tuple[Annotated[int, msgspec.Meta(ge=0, le=900, description="milliampere, 0 to 900")], ...] = ()
+    version_like: Annotated[str, msgspec.Meta(max_length=126)] = ""
+    """Regular expression that its release number begins with."""
     source: Sentence
 
 
@@ -106,6 +114,23 @@ class Maker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A maker of keyboards and mice."""
 
     vendor_id: Hex4
+    name: Sentence
+
+
+class MonitorMaker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A maker of monitors for computers."""
+
+    vendor: Letters
+    name: Sentence
+    sizeless: tuple[Text, ...] = ()
+    sharp_models: tuple[Text, ...] = ()
+
+
+class VirtualDisplay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A driver that shows a monitor where there is none."""
+
+    driver: Text
+    """Id that it is installed under."""
     name: Sentence
 
 
@@ -124,3 +149,5 @@ class HardwareFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     genuine: tuple[Real, ...]
     keyboard_makers: tuple[Maker, ...]
     fast_input_makers: tuple[Maker, ...]
+    monitor_makers: tuple[MonitorMaker, ...] = ()
+    virtual_displays: tuple[VirtualDisplay, ...] = ()

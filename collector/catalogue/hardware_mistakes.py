@@ -34,19 +34,37 @@ def mistakes(file: HardwareFile) -> Iterator[tuple[str, str]]:
             if owner != product.id:
                 yield f"{place}.{where}", f"{product.id}: this identity belongs to {owner} already"
     digests: set[str] = set()
+    shapes: dict[str, str] = {}
     for index, each in enumerate(file.descriptors):
         place = f"descriptors[{index}]"
         if each.sha256 in digests:
             yield f"{place}.sha256", f"{each.sha256[:16]}… is listed twice; name all its products in one entry"
         digests.add(each.sha256)
+        if each.shape is not None and shapes.setdefault(each.shape, each.specific) != each.specific:
+            yield f"{place}.shape", "another entry with this shape is more or less specific; a shape says one thing"
         for name in each.products:
             if name not in ids:
                 yield f"{place}.products", f"no product is called {name}; {nearest(name, ids)}"
     for block, makers in (("keyboard_makers", file.keyboard_makers), ("fast_input_makers", file.fast_input_makers)):
         for index, vendor_id in _repeated(maker.vendor_id for maker in makers):
             yield f"{block}[{index}].vendor_id", f"{vendor_id} is listed twice"
+    for index, letters in _repeated(maker.vendor for maker in file.monitor_makers):
+        yield f"monitor_makers[{index}].vendor", f"{letters} is listed twice"
+    for index, driver in _repeated(each.driver.casefold() for each in file.virtual_displays):
+        yield f"virtual_displays[{index}].driver", f"{driver} is listed twice"
+    yield from _wrong_patterns(file)
     for index, ids_text in _repeated(f"{each.vendor_id}:{each.product_id}" for each in file.genuine):
         yield f"genuine[{index}]", f"{ids_text} is listed twice"
+
+
+def _wrong_patterns(file: HardwareFile) -> Iterator[tuple[str, str]]:
+    for index, maker in enumerate(file.monitor_makers):
+        for at, pattern in enumerate(maker.sharp_models):
+            if why := _no_pattern(pattern):
+                yield f"monitor_makers[{index}].sharp_models[{at}]", f"{pattern!r} is no regular expression: {why}"
+    for index, real in enumerate(file.genuine):
+        if why := _no_pattern(real.version_like):
+            yield f"genuine[{index}].version_like", f"{real.version_like!r} is no regular expression: {why}"
 
 
 def _wrong_product(product: Product, place: str, stop: Stop, ids: set[str]) -> Iterator[tuple[str, str]]:
@@ -85,11 +103,26 @@ def _wrong_monitor(monitor: Monitor, place: str, stop: Stop) -> Iterator[tuple[s
     given = [field for field in fields if field is not None]
     whole = monitor.vendor is not None and monitor.product_code is not None
     number = monitor.serial_number if monitor.serial_number not in stop.serial_numbers else None
-    alone = monitor.name or monitor.serial_text or number
+    # 10 of 113,247 published monitors have such a week, year and no size, and all are boxes or their chip.
+    made = (monitor.made_week, monitor.made_year, monitor.width_cm, monitor.height_cm)
+    alone = monitor.name or monitor.serial_text or number or all(value is not None for value in made)
     if not monitor.block0 and not (whole or alone):
         yield place, "says too little; give block0, vendor with product_code, a name, or a serial number"
     if monitor.tier == "masquerade" and given and monitor.serial_text is None:
         yield place, "would match every monitor of that model; give the serial_text that is copied"
+
+
+def given(monitor: Monitor) -> tuple[str | int | None, ...]:
+    """All fields by which a monitor can be known without its bytes."""
+    made = (monitor.made_week, monitor.made_year, monitor.width_cm, monitor.height_cm)
+    return (
+        monitor.vendor,
+        monitor.product_code,
+        monitor.name,
+        monitor.serial_number,
+        monitor.serial_text,
+        *made,
+    )
 
 
 def _no_pattern(pattern: str) -> str | None:

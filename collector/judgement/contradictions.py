@@ -39,13 +39,20 @@ def claims_denied(device: UsbDevice, tables: HardwareTables) -> Iterator[str]:
             yield f"{ids} is the {real.name}, but it calls itself {quoted(device.product)}"
         if not real.has_serial and device.serial:
             yield f"the {real.name} ({ids}) has no serial number, this one has {quoted(device.serial)}"
+        if device.max_power_ma and real.power_ma and device.max_power_ma not in real.power_ma:
+            asked = " or ".join(map(str, sorted(real.power_ma)))
+            yield f"the {real.name} ({ids}) asks for {asked} mA, this one for {device.max_power_ma} mA"
+        if device.device_version != "0000" and not re.match(real.version_like, device.device_version):
+            yield f"no {real.name} ({ids}) is known with release {device.device_version}"
         if device.speed_mbps > real.most_mbps:
             yield f"the {real.name} ({ids}) runs at {real.most_mbps:g} Mb/s, this one at {device.speed_mbps:g} Mb/s"
     if device.serial and "&" in device.serial and _INSTANCE_ID.fullmatch(device.serial[:LONGEST]):
         yield f"serial number {quoted(device.serial)} of {usb_name(device)} has the form that Windows gives devices"
     maker = tables.keyboard_makers.get(device.vendor_id)
+    classes = {each.interface_class for each in device.interfaces}
+    if maker is None and VIDEO in classes and has_keyboard(device):
+        yield f"keyboard {usb_name(device)} is a camera as well, in one device"
     if maker is not None and has_keyboard(device):
-        classes = {each.interface_class for each in device.interfaces}
         for code, words in CARRIED.items():
             if code in classes:
                 yield f"{maker} keyboard {usb_name(device)} is {words} as well, in one device"
@@ -70,6 +77,15 @@ def has_two_pointers(device: UsbDevice) -> bool:
         if not each.absolute_pointer and (MOUSE in each.hid_usages or _is_boot(each, "02"))
     ]
     return bool(relative)
+
+
+def has_place_pointer_alone(device: UsbDevice) -> bool:
+    """One device is a keyboard and a pointer that names places, and no mouse that moves: as boxes are in their usual
+    mode. The same honest devices come near as with two pointers."""
+    absolute = [each for each in device.interfaces if each.absolute_pointer and MOUSE in each.hid_usages]
+    if not absolute or not has_keyboard(device) or any(usage.startswith(DIGITIZERS) for usage in _usages(device)):
+        return False
+    return not has_two_pointers(device)
 
 
 def is_fast_keyboard(device: UsbDevice, tables: HardwareTables) -> bool:

@@ -59,6 +59,8 @@ class DisplayIdentity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     serial_text: str | None = None
     made_week: int | None = None
     made_year: int | None = None
+    width_cm: int | None = None
+    height_cm: int | None = None
 
 
 class Descriptor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -79,6 +81,20 @@ class Genuine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     has_serial: bool = False
     most_mbps: float = 12.0
     """The fastest that it runs."""
+    power_ma: frozenset[int] = frozenset()
+    """What it asks for, in milliampere; empty: not known."""
+    version_like: str = ""
+    """Regular expression that its release number begins with; empty: any."""
+
+
+class MonitorMaker(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A maker of monitors for computers."""
+
+    name: str
+    sizeless: frozenset[str] = frozenset()
+    """Names of its projectors in lower case, which have no size."""
+    sharp_models: tuple[str, ...] = ()
+    """Regular expressions that the names of its models of 2560 x 1440 and more begin with."""
 
 
 class HardwareTables(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,6 +114,8 @@ class HardwareTables(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """By vendor letters; those without a vendor under an empty text."""
     descriptors: dict[str, Descriptor] = {}
     """By SHA-256 of the report descriptor."""
+    shapes: dict[str, Descriptor] = {}
+    """Those that say as much by what they describe, by its SHA-256: Windows keeps the descriptors to itself."""
     own_vendors: frozenset[str] = frozenset()
     """Vendor ids under which a product of these tables appears when it does not pose as somebody else's."""
     genuine: dict[str, Genuine] = {}
@@ -106,6 +124,10 @@ class HardwareTables(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """Makers of keyboards and mice by vendor id."""
     fast_input_makers: frozenset[str] = frozenset()
     """Vendor ids of keyboards and mice that really run at high speed."""
+    monitor_makers: dict[str, MonitorMaker] = {}
+    """Makers of monitors for computers by their three letters."""
+    virtual_displays: dict[str, str] = {}
+    """Names of programs by the driver, in lower case, with which they show a monitor where there is none."""
 
     def names(self, products: tuple[str, ...]) -> str:
         """Names of products in words."""

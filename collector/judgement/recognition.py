@@ -15,7 +15,7 @@ import msgspec
 
 from agent.wire.signals import Display, UsbDevice, UsbStorage
 
-from .hardware import DisplayIdentity, HardwareTables, Tier
+from .hardware import DisplayIdentity, HardwareTables, Tier, UsbIdentity
 
 LONGEST: Final = 64
 """Characters of a device's text that are looked at: USB strings have at most 126, EDID texts 13."""
@@ -63,15 +63,27 @@ def _by_identity(device: UsbDevice, tables: HardwareTables) -> list[Sign]:
     signs: list[Sign] = []
     for key in (f"{device.vendor_id}:{device.product_id}", f"{device.vendor_id}:*"):
         for each in tables.usb.get(key, ()):
-            if (
-                (not each.manufacturers or _plain(device.manufacturer) in each.manufacturers)
-                and (not each.names or _plain(device.product) in each.names)
-                and (each.serial_like is None or re.fullmatch(each.serial_like, (device.serial or "")[:LONGEST]))
-            ):
+            if _is(device, each):
                 signs.append(Sign(tier=each.tier, products=(each.product,), words=usb_name(device)))
                 if each.tier != "gadget":
                     return signs
     return signs
+
+
+def _is(device: UsbDevice, identity: UsbIdentity) -> bool:
+    """No text that is there denies the identity, and where it has texts, one of them agrees: Windows tells few
+    manufacturers."""
+    if identity.serial_like is not None:
+        if not re.fullmatch(identity.serial_like, (device.serial or "")[:LONGEST]):
+            return False
+    elif (identity.manufacturers or identity.names) and not (
+        (identity.manufacturers and device.manufacturer) or (identity.names and device.product)
+    ):
+        return False
+    return all(
+        not allowed or not text or _plain(text) in allowed
+        for allowed, text in ((identity.manufacturers, device.manufacturer), (identity.names, device.product))
+    )
 
 
 def _named(tables: HardwareTables, *texts: str | None) -> str | None:
@@ -96,14 +108,15 @@ def _by_inquiry(drive: UsbStorage, tables: HardwareTables) -> Iterator[Sign]:
 def _by_descriptors(device: UsbDevice, tables: HardwareTables) -> Iterator[Sign]:
     told: set[tuple[str, ...]] = set()
     for interface in device.interfaces:
-        known = tables.descriptors.get(interface.hid_sha256 or "")
+        known = tables.descriptors.get(interface.hid_sha256 or "") or tables.shapes.get(interface.hid_shape or "")
         if known is None or known.specific == "common" or known.products in told:
             continue
         told.add(known.products)
         tier: Tier = "gadget"
         if known.specific == "product":
             tier = "exact" if device.vendor_id in tables.own_vendors else "masquerade"
-        words = f"{known.words} of {usb_name(device)} is byte for byte that of {tables.names(known.products)}"
+        alike = "is byte for byte" if interface.hid_sha256 in tables.descriptors else "reports just like"
+        words = f"{known.words} of {usb_name(device)} {alike} that of {tables.names(known.products)}"
         yield Sign(tier=tier, products=known.products, words=words)
 
 
@@ -137,6 +150,8 @@ def _has(display: Display, identity: DisplayIdentity) -> bool:
         and (identity.serial_text is None or display.serial_text == identity.serial_text)
         and (identity.made_week is None or display.made_week == identity.made_week)
         and (identity.made_year is None or display.made_year == identity.made_year)
+        and (identity.width_cm is None or display.width_cm == identity.width_cm)
+        and (identity.height_cm is None or display.height_cm == identity.height_cm)
     )
 
 

@@ -29,6 +29,7 @@ MEASURED: Final = {
     "remote_sessions": "Control sessions",
     "usb_devices": "USB devices",
     "displays": "Monitors",
+    "hardware_history": "What was attached before",
     "network_path": "The way to the network",
     "landmark_rtt": "Times to known places",
     "presence": "Hours of use",

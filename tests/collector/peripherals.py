@@ -16,6 +16,8 @@ JETKVM_POINTER = "5e10a7f6cc69f21793b95593064334b5ce36150a399f454ead84d6fe18c06d
 GADGET_KEYBOARD = "81c9b5a7d7ecf4b95e29ce9b164556dcabd48b7a4eda208cac92a53506580de8"
 PLAIN_MOUSE = "55c045b2daf5c91fd72fd8e1821e02a41c4118ea1badfdf4644e6db3d9970eed"
 
+KEYMIME = "6b65796d696d6570690"
+
 
 def hid(
     number: int, kind: str = "keyboard", sha256: str | None = None, *usages: str, absolute: bool = False
@@ -99,8 +101,8 @@ KVM_DEVICES: dict[str, tuple[UsbDevice, str]] = {
     "One-KVM": (usb("1d6b:0104", "One-KVM", "One-KVM USB Device", *BOX), "kvm"),
     "One-KVM on a CH9329": (usb("1a86:e129", "WCH.CN", "CH9329", KEYBOARD, POINTER), "bridge"),
     "Openterface": (usb("1a86:e129", None, None, KEYBOARD, POINTER), "bridge"),
-    "TinyPilot": (usb("1d6b:0104", "tinypilot", "Multifunction USB Device", *BOX[:2]), "kvm"),
-    "BliKVM": (usb("1d6b:0106", "smart-kvm", "Multifunction USB Device", *BOX[:2]), "kvm"),
+    "TinyPilot": (usb("1d6b:0104", "tinypilot", "Multifunction USB Device", *BOX[:2], serial=KEYMIME), "kvm"),
+    "BliKVM": (usb("1d6b:0106", "smart-kvm", "Multifunction USB Device", *BOX[:2], serial=KEYMIME), "kvm"),
     "BliKVM of other firmware": (usb("1d6b:0104", "BliKVM", None, *BOX[:2]), "kvm"),
     "BliKVM under borrowed ids": (usb("1493:1572", "BliKVM", None, *BOX[:2]), "kvm"),
     "AURGA": (usb("1d6b:0104", "Aurga", "Viewer", *BOX[:2]), "kvm"),
@@ -187,7 +189,11 @@ KVM_MONITORS: dict[str, tuple[Display, str]] = {
     "NanoKVM-Pro": (monitor("SPX", "0001", "7CH 1080"), "remarks"),
     "Comet": (monitor("GLI", "c21c", "GLKVM", serial_number=0xE8A, serial_text="891247"), "kvm"),
     "Comet as Lontium": (monitor("LTM", "0000", "LONTIUM"), "remarks"),
-    "chip with a name of its owner's": (monitor("HWP", "3047", "HP E233", serial_number=0x88888800), "bridge"),
+    "chip with a name of its owner's": (monitor("HWP", "3047", "HP E233", serial_number=0x88888800), "monitor_denied"),
+    "chip with its week, year and size": (
+        monitor("XYZ", "3047", "Screen", made_week=28, made_year=2011, width_cm=0, height_cm=0),
+        "bridge",
+    ),
     "Adder": (monitor("ADR", "0217", "KVM-via-IP"), "rack"),
     "Adder of the other kind": (monitor("ADR", "0257", "KVM-via-IP"), "rack"),
     "Adder by two": (monitor("ADV", "6591", "ADV-KVM-IP-x2"), "rack"),
@@ -343,6 +349,11 @@ BENIGN_MONITORS: dict[str, Display] = {
     "Lanix": monitor("LNX", "1234", "LANIX"),
     "desk switch": monitor("SFX", "0100", "HDMI2.0 KVM"),
     "ATEN switch": monitor("ATN", "0001", "ATEN_4KHDMI"),
+    "second screen of an ASUS laptop": monitor(
+        "TSB", "8888", "ScreenXpert-", serial_number=0x88888800, made_week=28, made_year=2011, width_cm=6, height_cm=13
+    ),
+    "glasses": monitor("MRG", "3132", "nreal air", serial_number=0x88888800, made_week=8, made_year=2018, width_cm=12),
+    "projector of Dell": monitor("DEL", "4050", "DELL M115HD", width_cm=0, height_cm=0),
     "receiver of a wall": monitor("EXP", "0901", "EP-HDMI-RX"),
 }
 """Monitors of honest people; identities of the first ten are as often seen as their makers sell them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import plistlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,23 @@ import msgspec
 import pytest
 import yaml
 
-from agent.probes.displays import parse_edid
-from agent.probes.usb_devices import parse_descriptor
+from agent import hid
+from agent.hardware.edid import parse_edid
+from agent.hardware.usb import with_descriptor
+from agent.host.commands import MAC_MONITORS
+from agent.probe import Given
+from agent.probes import displays, usb_devices
 from agent.wire.signals import UsbInterface
 from collector.catalogue import hardware
 from collector.catalogue.hardware import SHIPPED
 from collector.judgement.hardware import HardwareTables
 from collector.judgement.recognition import display_signs, usb_signs
 from collector.strict import MistakesError
+from tests import macos_registry, windows_registry
 from tests.collector import devices
 from tests.collector.peripherals import usb
+from tests.fakes import FakeHost
+from tests.hardware import machine
 
 DOCS = Path(__file__).parents[2] / "docs" / "catalogue.md"
 # fmt: off
@@ -189,6 +197,7 @@ def samples(name: str) -> dict[str, Any]:
     return found
 
 
+POINTER = UsbInterface(number=1, interface_class="03", subclass="00", protocol="00")
 TIER_OF_PRESET = {"default": {"exact", "bridge"}, "default_identity": {"exact"}}
 
 
@@ -201,6 +210,53 @@ def test_every_known_edid_is_recognised_as_the_agent_reads_it() -> None:
         tiers = {sign.tier for sign in display_signs(seen, devices.tables())}
         assert tiers <= TIER_OF_PRESET.get(kinds[each["label"]], {"masquerade"}), each["label"]
         assert tiers, each["label"]
+
+
+def test_every_known_edid_is_recognised_as_each_system_shows_it() -> None:
+    """The bytes in /sys, in the registry, from ioreg; with Apple's processors the identity without bytes."""
+    for each in samples("edid_hid_samples.json")["edids"]:
+        data = bytes.fromhex(each["hex"])
+        key = "HKLM\\SYSTEM\\CurrentControlSet\\Enum\\DISPLAY\\ABC0001\\4&1"
+        path = "/sys/class/drm/card1-HDMI-A-1"
+        known = parse_edid(data, "x")
+        keys = {key: {}, f"{key}\\Control": {}, f"{key}\\Device Parameters": {"EDID": data}}
+        printed = plistlib.dumps([{"IODisplayEDID": data}]).decode()
+        hosts = (
+            FakeHost(files={f"{path}/status": "connected\n", f"{path}/edid": data}),
+            FakeHost(system="windows", registry=keys),
+            FakeHost(system="macos", kernel=("25", "x86_64"), commands={MAC_MONITORS: printed}),
+            FakeHost(system="macos", kernel=("25", "arm64"), commands=macos_registry.commands(displays=(known,))),
+        )  # fmt: skip
+        for host in hosts:
+            (seen,) = displays.collect(Given(host=host, catalogue=None)).displays
+            assert display_signs(seen, devices.tables()), (each["label"], host.system)
+
+
+def test_every_known_report_descriptor_is_recognised_as_each_system_shows_it() -> None:
+    """Under another maker's ids. Windows tells what it describes: pointers of boxes are known by that, and plain shapes
+    and the samples of gadgets are not, as they are those of honest devices."""
+    told = {"linux": set[str](), "macos": set[str](), "windows": set[str]()}
+    raw = samples("edid_hid_samples.json")["hid_report_descriptors"]
+    pointer = UsbInterface(number=0, interface_class="03", subclass="00", protocol="00")
+    keyboard = usb("413c:2113", "Dell", "KB216", pointer, port="1-2", speed_mbps=1.5)
+    for each in raw:
+        data = bytes.fromhex(each["hex"])
+        words = hid.outline(hid.parse_descriptor(data))
+        files, links = machine((keyboard,), hid={("1-2", 0): data})
+        known = windows_registry.registry((keyboard,), outlines={("1-2", 0): words})
+        hosts = (
+            FakeHost(files=files, links=links),
+            FakeHost(system="macos", commands=macos_registry.commands((keyboard,), hid={("1-2", 0): data})),
+            FakeHost(system="windows", registry=known.all, hid=known.hid),
+        )
+        for host in hosts:
+            (seen,) = usb_devices.collect(Given(host=host, catalogue=None)).devices
+            if usb_signs(seen, devices.tables()):
+                told[host.system].add(each["sha256"])
+    specific = {digest: known.specific for digest, known in devices.tables().descriptors.items()}
+    assert told["linux"] == told["macos"] == {digest for digest, kind in specific.items() if kind != "common"}
+    assert told["windows"] == {digest for digest, kind in specific.items() if kind == "product"}
+    assert {each["sha256"] for each in raw} == set(specific)
 
 
 def test_a_changed_edid_is_recognised_by_its_fields() -> None:
@@ -216,19 +272,15 @@ def test_every_known_report_descriptor_is_in_the_tables_as_the_agent_reads_it() 
     assert len(raw) >= 20
     for each in raw:
         data = bytes.fromhex(each["hex"])
-        known, shape = tables.descriptors[each["sha256"]], parse_descriptor(data)
+        known, shape = tables.descriptors[each["sha256"]], with_descriptor(POINTER, data)
         assert ("absolute" in known.words) is shape.absolute_pointer, each
         assert (known.specific == "product") is (shape.absolute_pointer and known.specific != "gadget"), each
 
 
 def test_a_box_in_full_disguise_is_recognised_by_its_pointer() -> None:
     for each in samples("edid_hid_samples.json")["hid_report_descriptors"]:
-        shape = parse_descriptor(bytes.fromhex(each["hex"]))
-        if shape.absolute_pointer:
-            pointer = UsbInterface(
-                number=1, interface_class="03", subclass="00", protocol="00", hid_sha256=each["sha256"],
-                hid_usages=shape.usages, absolute_pointer=True,
-            )  # fmt: skip
+        pointer = with_descriptor(POINTER, bytes.fromhex(each["hex"]))
+        if pointer.absolute_pointer:
             signs = usb_signs(usb("413c:2113", "Dell", "KB216", pointer), devices.tables())
             # One of NanoKVM's pointers is that of a maker's board as well: it names no product.
             shared = devices.tables().descriptors[each["sha256"]].specific == "gadget"

@@ -105,7 +105,16 @@ BOX_HID = {("1-4", 0): BOOT_KEYBOARD, ("1-4", 1): TABLET_MOUSE, ("1-4", 2): BOOT
 DESK = (
     plugged("1-1", "17ef:a391", ("Lenovo", "USB2.0 Hub"), HUB, device_class="09", speed_mbps=480.0),
     plugged("1-1.1", "17ef:a396", ("Lenovo", "ThinkPad USB-C Dock Audio"), SOUND, serial="000000000000"),
-    plugged("1-1.2", "046d:c52b", ("Logitech", "USB Receiver"), KEYBOARD, MOUSE, attributes="a0", max_power_ma=98),
+    plugged(
+        "1-1.2",
+        "046d:c52b",
+        ("Logitech", "USB Receiver"),
+        KEYBOARD,
+        MOUSE,
+        attributes="a0",
+        max_power_ma=98,
+        device_version="1211",
+    ),
     plugged("1-1.3", "05e3:0749", ("Generic", "USB3.0 Card Reader"), msgspec.structs.replace(STORAGE, number=0)),
     plugged("1-1.4", "046d:085e", ("Logitech", "BRIO"), msgspec.structs.replace(SOUND, interface_class="0e")),
     plugged("2-1", "17ef:a387", ("Lenovo", "USB-C Dock Ethernet"), NETWORK, speed_mbps=5000.0, usb_version="3.00"),
@@ -113,7 +122,15 @@ DESK = (
 )
 DESK_HID = {("1-1.2", 0): BOOT_KEYBOARD, ("1-1.2", 1): BOOT_MOUSE}
 DESK_MONITORS = (
-    Display(connector="card1-DP-1", vendor="DEL", product_code="d0c7", name="DELL U2419H", serial_text="7YGFG03"),
+    Display(
+        connector="card1-DP-1",
+        vendor="DEL",
+        product_code="d0c7",
+        name="DELL U2419H",
+        serial_text="7YGFG03",
+        width_cm=53,
+        height_cm=30,
+    ),
     Display(connector="card1-DP-2", vendor="GWD", product_code="1560", name="ARZOPA", serial_text="000000000000"),
 )
 

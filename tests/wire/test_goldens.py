@@ -14,7 +14,17 @@ import msgspec
 import pytest
 
 from agent.wire import report as wire
-from agent.wire.signals import KINDS, Display, Displays, HardwareEvent, UsbDevice, UsbDevices, UsbInterface, UsbStorage
+from agent.wire.signals import (
+    KINDS,
+    Display,
+    Displays,
+    HardwareEvent,
+    HardwareHistory,
+    UsbDevice,
+    UsbDevices,
+    UsbInterface,
+    UsbStorage,
+)
 from agent.wire.timing import Event
 from collector.cli import run
 from tests.laptop import (
@@ -39,6 +49,26 @@ from tests.laptop import (
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "wire"
 GOLDENS = sorted(FOLDER.glob("v*/*.json"))
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+
+HISTORY = HardwareHistory(
+    usb_devices=(
+        UsbDevice(
+            port="1-4",
+            vendor_id="1d6b",
+            product_id="0104",
+            product="Composite Device",
+            removed_at=NOON - timedelta(days=3),
+            interfaces=(
+                UsbInterface(
+                    number=1, interface_class="03", subclass="00", protocol="00", hid_shape="cd" * 32,
+                    hid_usages=("01:02",),
+                ),
+            ),
+        ),
+    ),
+    displays=(Display(connector="DEL4242\\4&1", vendor="DEL", product_code="4242", most_clock_mhz=170,
+                      removed_at=NOON - timedelta(days=4)),),
+)  # fmt: skip
 
 
 def sample(name: str) -> wire.Report:
@@ -104,6 +134,8 @@ def sample(name: str) -> wire.Report:
             Displays(displays=(PANEL, mute), events=(seen,)),
             **fixed,
         )
+    if name == "history":
+        return laptop.report(NOON, HISTORY, **fixed)
     failed = tuple(
         laptop.measured(kind, None, NOON, stable=wire.is_stable(kind), failure=failure)
         for kind, failure in zip(KINDS, ("unsupported", "denied", "absent", "timeout", "crashed"), strict=False)
@@ -119,7 +151,9 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
             wire.decode_signal(measurement.kind, measurement.data)
 
 
-@pytest.mark.parametrize("name", ["everything", "quiet", "failures", "network", "hardware", "habits", "timing"])
+@pytest.mark.parametrize(
+    "name", ["everything", "quiet", "failures", "network", "hardware", "habits", "timing", "history"]
+)
 def test_todays_report_is_written_as_its_golden(name: str) -> None:
     assert json.loads(wire.encode_report(sample(name))) == json.loads((FOLDER / "v1" / f"{name}.json").read_bytes())
 

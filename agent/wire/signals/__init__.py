@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from .base import Count, NonNegative, Port, Sha256, Signal
 from .habits import Posture, Presence
-from .hardware import Display, Displays, HardwareEvent, UsbDevice, UsbDevices, UsbInterface, UsbStorage
+from .hardware import Display, Displays, HardwareEvent, HardwareHistory, UsbDevice, UsbDevices, UsbInterface, UsbStorage
 from .machine import Clock, Platform, Power
 from .network import (
     DefaultRoute,
@@ -37,6 +37,7 @@ SIGNALS: tuple[type[Signal], ...] = (
     LandmarkRtt,
     Presence,
     Posture,
+    HardwareHistory,
 )
 KINDS: dict[str, type[Signal]] = {signal.kind: signal for signal in SIGNALS}
 STABLE_KINDS: frozenset[str] = frozenset(signal.kind for signal in SIGNALS if signal.stable)
@@ -52,6 +53,7 @@ __all__ = [
     "Display",
     "Displays",
     "HardwareEvent",
+    "HardwareHistory",
     "InterfaceKind",
     "KeyedHash",
     "LandmarkRtt",

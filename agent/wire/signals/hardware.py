@@ -31,6 +31,8 @@ class UsbInterface(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """SHA-256 of the report descriptor, which says what keys and axes there are; empty for other functions."""
     hid_bytes: Annotated[int, msgspec.Meta(ge=0, le=65536)] | None = None
     """Length of that descriptor."""
+    hid_shape: Sha256 | None = None
+    """SHA-256 of what the descriptor describes in one order: the same on every system, also where it cannot be read."""
     hid_usages: tuple[str, ...] = ()
     """What the descriptor's top-level collections are for, as page:usage such as 01:06 (a keyboard); at most 16."""
     absolute_pointer: bool = False
@@ -49,7 +51,8 @@ class UsbStorage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UsbDevice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One USB device that is plugged in or built in; hubs of the laptop itself are left out."""
+    """One USB device that is plugged in or built in; hubs of the laptop itself are left out. Windows does not tell
+    speed, current and attributes, and macOS no configuration text: these then have their defaults."""
 
     port: str
     """Where it is plugged in, as the bus and the chain of ports such as 1-2.3."""
@@ -85,6 +88,8 @@ class UsbDevice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its drives, at most 8."""
     attached_at: datetime | None = None
     """When the kernel saw it appear, where that is known."""
+    removed_at: datetime | None = None
+    """When it was unplugged, where the system remembers that."""
 
 
 class HardwareEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +128,8 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where it is connected, such as card1-HDMI-A-1."""
     internal: bool = False
     """It is the laptop's own panel."""
+    virtual: bool = False
+    """No cable leads to it: a driver shows it, and the connector is the name that the driver is installed under."""
     readable: bool = True
     """Its EDID could be read; the other fields are empty where it could not."""
     block0_sha256: Sha256 | None = None
@@ -155,6 +162,10 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Preferred mode, such as 1920x1080@60.0."""
     has_audio: bool = False
     """It says that it can play sound."""
+    most_clock_mhz: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None
+    """The most pixels per second that it takes, in millions, by its range of frequencies or else its modes."""
+    removed_at: datetime | None = None
+    """When it was unplugged, where the system remembers that."""
 
 
 class Displays(Signal, frozen=True, kw_only=True):
@@ -170,3 +181,19 @@ class Displays(Signal, frozen=True, kw_only=True):
     """All that are connected, sorted by connector, at most 32."""
     events: tuple[HardwareEvent, ...] = ()
     """The last times that a monitor came or went while the agent ran, oldest first, at most 32."""
+
+
+class HardwareHistory(Signal, frozen=True, kw_only=True):
+    """USB devices and monitors that the system remembers. Which files were on them is not looked at."""
+
+    kind: ClassVar[str] = "hardware_history"
+    stable: ClassVar[bool] = True
+    purpose: ClassVar[str] = (
+        "Which USB devices and monitors were attached before and are not now, as Windows remembers them: a box that "
+        "was removed before anybody looked stands there."
+    )
+
+    usb_devices: tuple[UsbDevice, ...] = ()
+    """Those that were unplugged, the last one first, at most 64."""
+    displays: tuple[Display, ...] = ()
+    """Monitors that were unplugged, the last one first, at most 32."""

@@ -8,20 +8,22 @@ is for the other causes to say.
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
 from agent.wire import signals
 from agent.wire.signals import Display, UsbDevice
-from collector.judgement import contradictions
+from collector.judgement import contradictions, monitor_claims
 from collector.judgement.given import Given
 from collector.judgement.recognition import Sign, display_name, display_signs, usb_name, usb_signs
 from collector.judgement.view import Newest
 
 MOST_TOLD: Final = 8
 """Signs of one kind that a finding quotes."""
+MOST_EARLIER: Final = 64
+"""No agent sends more that were unplugged."""
 Seen = tuple[UsbDevice | Display, datetime]
 """A device, and when it was last there."""
 
@@ -65,6 +67,26 @@ class Hardware(msgspec.Struct, frozen=True, kw_only=True):
     """Keyboards that run at high speed and are of no maker whose keyboards do."""
     fast_keyboard_seen_at: datetime | None = None
     """When one was last attached."""
+    place_keyboard: tuple[str, ...] | None = None
+    """Devices that are a keyboard and a pointer to places, and no mouse; unknown on a machine that may be virtual."""
+    place_keyboard_seen_at: datetime | None = None
+    """When one was last attached."""
+    monitor_denied: tuple[str, ...] | None = None
+    """What monitors say of themselves and their descriptions deny."""
+    monitor_denied_seen_at: datetime | None = None
+    """When such a monitor was last attached."""
+    came_together: tuple[str, ...] | None = None
+    """Keyboards that came at the same moments as a monitor, alone with it."""
+    came_together_seen_at: datetime | None = None
+    """When one last did."""
+    virtual_display: tuple[str, ...] | None = None
+    """Programs that show a monitor where there is none, to serve it to elsewhere."""
+    virtual_display_seen_at: datetime | None = None
+    """When one was last there."""
+    before: tuple[str, ...] | None = None
+    """IP-KVMs, under their own or other names, and chips that they are built around, that the system remembers."""
+    before_seen_at: datetime | None = None
+    """When the last of them was unplugged, or when it was read where the system does not say."""
     remarks: tuple[str, ...] | None = None
     """Attached hardware that is worth a look beside other findings, and proves nothing."""
     remarks_seen_at: datetime | None = None
@@ -99,9 +121,10 @@ def derive(given: Given) -> Hardware:
     for display, at in displays:
         if isinstance(display, Display):
             _look_at_display(given, display, at, found)
+    history_known = _look_back(given, found)
+    _look_at_events(given, found)
     both = usb_known and displays_known
     bare = _on_bare_metal(given)
-    pointing = found.told("two_pointers", usb_known)
     return Hardware(
         kvm=found.told("kvm", both),
         kvm_signs=found.told("kvm_signs", both),
@@ -117,10 +140,20 @@ def derive(given: Given) -> Hardware:
         gadget_keyboard_seen_at=found.at.get("gadget_keyboard"),
         contradictions=found.told("contradictions", usb_known),
         contradictions_seen_at=found.at.get("contradictions"),
-        two_pointers=pointing if bare or not pointing else () if bare is False else None,
+        two_pointers=_bare(found.told("two_pointers", usb_known), bare),
         two_pointers_seen_at=found.at.get("two_pointers"),
         fast_keyboard=found.told("fast_keyboard", usb_known),
         fast_keyboard_seen_at=found.at.get("fast_keyboard"),
+        place_keyboard=_bare(found.told("place_keyboard", usb_known), bare),
+        place_keyboard_seen_at=found.at.get("place_keyboard"),
+        monitor_denied=found.told("monitor_denied", displays_known),
+        monitor_denied_seen_at=found.at.get("monitor_denied"),
+        came_together=found.told("came_together", both),
+        came_together_seen_at=found.at.get("came_together"),
+        virtual_display=found.told("virtual_display", displays_known),
+        virtual_display_seen_at=found.at.get("virtual_display"),
+        before=found.told("before", history_known),
+        before_seen_at=found.at.get("before"),
         remarks=found.told("remarks", both),
         remarks_seen_at=found.at.get("remarks"),
     )
@@ -149,7 +182,7 @@ def _is_whole(newest: Newest) -> bool:
     if isinstance(newest.signal, signals.UsbDevices):
         return not newest.signal.omitted
     if isinstance(newest.signal, signals.Displays):
-        return all(display.readable or display.internal for display in newest.signal.displays)
+        return all(each.readable or each.internal or each.virtual for each in newest.signal.displays)
     return newest.failure == "absent"
 
 
@@ -168,6 +201,8 @@ def _look_at_usb(given: Given, device: UsbDevice, at: datetime, found: _Found) -
         found.add("contradictions", words, at)
     if contradictions.has_two_pointers(device):
         found.add("two_pointers", usb_name(device), at)
+    if contradictions.has_place_pointer_alone(device):
+        found.add("place_keyboard", usb_name(device), at)
     if contradictions.is_fast_keyboard(device, tables):
         found.add("fast_keyboard", f"{usb_name(device)} at {device.speed_mbps:g} Mb/s", at)
 
@@ -179,6 +214,43 @@ def _look_at_display(given: Given, display: Display, at: datetime, found: _Found
     _tell(given, signs, at, found)
     if contradictions.description_broken(display):
         found.add("remarks", f"{display_name(display)}, whose description does not add up", at)
+    for words in monitor_claims.monitor_denied(display, given.hardware):
+        found.add("monitor_denied", words, at)
+    driver = monitor_claims.virtual_words(display, given.hardware)
+    if driver is not None:
+        found.add("virtual_display", driver, at)
+
+
+def _look_back(given: Given, found: _Found) -> bool:
+    """What the system remembers and what is not there any more; whether it remembers at all."""
+    newest = given.view.newest.get(signals.HardwareHistory.kind)
+    if newest is None or not isinstance(newest.signal, signals.HardwareHistory):
+        return False
+    told = [(usb_signs(each, given.hardware), each.removed_at) for each in newest.signal.usb_devices[:MOST_EARLIER]]
+    told += [(display_signs(each, given.hardware), each.removed_at) for each in newest.signal.displays[:MOST_EARLIER]]
+    for signs, removed_at in told:
+        if any(given.hardware_allowed(sign.products) for sign in signs):
+            continue
+        for sign in signs:
+            if sign.tier in ("exact", "masquerade", "bridge"):
+                # The laptop's claim: a moment that has not come yet is none.
+                at = min(_aware(removed_at or newest.measured_at), newest.measured_at)
+                found.add("before", f"{sign.words} ({given.hardware.names(sign.products)})", at)
+    return True
+
+
+def _look_at_events(given: Given, found: _Found) -> None:
+    newest = given.view.newest
+    usb, displays = newest.get(signals.UsbDevices.kind), newest.get(signals.Displays.kind)
+    if usb is None or displays is None:
+        return
+    if isinstance(usb.signal, signals.UsbDevices) and isinstance(displays.signal, signals.Displays):
+        for words, at in monitor_claims.came_together(usb.signal, displays.signal):
+            found.add("came_together", words, min(_aware(at), usb.measured_at))
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _tell(given: Given, signs: list[Sign], at: datetime, found: _Found) -> None:
@@ -194,6 +266,11 @@ def _tell(given: Given, signs: list[Sign], at: datetime, found: _Found) -> None:
             found.add(sign.tier, f"{sign.words} ({given.hardware.names(sign.products)})", at)
         elif sign.tier == "context":
             found.add("remarks", f"{sign.words} ({given.hardware.names(sign.products)})", at)
+
+
+def _bare(found: tuple[str, ...] | None, bare: bool | None) -> tuple[str, ...] | None:
+    """What counts on bare metal alone: virtual machines have pointers to places."""
+    return found if bare or not found else () if bare is False else None
 
 
 def _on_bare_metal(given: Given) -> bool | None:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.hardware.edid import HEADER, parse_edid
 from agent.host import KernelEvent
 from agent.probe import Given, Unavailable
 from agent.probes import displays
-from agent.probes.displays import parse_edid
 from agent.wire.report import encode_signal
-from agent.wire.signals import Display, HardwareEvent
+from agent.wire.signals import Display, Displays, HardwareEvent
 from tests.fakes import NOON, FakeHost
 from tests.hardware import display_files, edid
 
@@ -32,6 +32,7 @@ OFFICE = Display(
     height_cm=30,
     preferred="1920x1080@60.0",
     has_audio=True,
+    most_clock_mhz=170,
 )
 PANEL = Display(
     connector="card1-eDP-1",
@@ -44,6 +45,7 @@ PANEL = Display(
     width_cm=31,
     height_cm=17,
     preferred="1920x1080@60.0",
+    most_clock_mhz=150,
 )
 
 
@@ -94,6 +96,7 @@ TEXTS = st.none() | st.text(st.characters(min_codepoint=33, max_codepoint=126), 
         height_cm=st.integers(0, 255),
         preferred=st.sampled_from((None, "1280x720@60.0", "2560x1440@59.9", "3840x1200@30.0")),
         has_audio=st.booleans(),
+        most_clock_mhz=st.integers(1, 254).map(lambda tens: tens * 10),
     )
 )
 def test_whatever_a_monitor_says_is_what_is_read(display: Display) -> None:
@@ -103,7 +106,7 @@ def test_whatever_a_monitor_says_is_what_is_read(display: Display) -> None:
 @settings(max_examples=300)
 @given(st.binary(max_size=400), st.booleans())
 def test_no_bytes_of_a_monitor_break_the_probe(data: bytes, plausible: bool) -> None:
-    encode_signal(displays.Displays(displays=(parse_edid(displays.HEADER + data if plausible else data, "x"),)))
+    encode_signal(Displays(displays=(parse_edid(HEADER + data if plausible else data, "x"),)))
 
 
 def test_when_a_monitor_came_or_went_is_told() -> None:

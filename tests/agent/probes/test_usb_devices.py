@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.hardware.usb import with_descriptor
+from agent.hardware.usb_linux import parse_descriptors
+from agent.hid import parse_descriptor
 from agent.host import KernelEvent
 from agent.probe import Given, Unavailable
 from agent.probes import usb_devices
-from agent.probes.usb_devices import parse_descriptor, parse_descriptors
 from agent.wire.report import encode_signal
 from agent.wire.signals import HardwareEvent, UsbDevice, UsbInterface, UsbStorage
 from tests.fakes import NOON, FakeHost
@@ -100,8 +102,8 @@ def test_report_descriptors_are_told_by_digest_length_and_shape() -> None:
     ],
 )
 def test_the_shape_of_a_report_descriptor(descriptor: bytes, usages: tuple[str, ...], absolute: bool) -> None:
-    shape = parse_descriptor(descriptor)
-    assert (shape.usages, shape.absolute_pointer) == (usages, absolute)
+    said = with_descriptor(KEYBOARD, descriptor)
+    assert (said.hid_usages, said.absolute_pointer) == (usages, absolute)
 
 
 def test_a_device_that_names_ranges_without_end_costs_little() -> None:
@@ -117,7 +119,7 @@ def test_a_device_that_names_ranges_without_end_costs_little() -> None:
 @settings(max_examples=300)
 @given(st.binary(max_size=300))
 def test_no_bytes_of_a_device_break_the_probe(data: bytes) -> None:
-    assert len(parse_descriptor(data).usages) <= 16
+    assert len(with_descriptor(KEYBOARD, data).hid_usages) <= 16
     device = parse_descriptors("1-1", data, None)
     assert device is None or len(device.interfaces) <= 32
 
