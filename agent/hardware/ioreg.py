@@ -27,7 +27,7 @@ def entries(host: Host, command: Sequence[str]) -> list[Table]:
 
 
 def children(entry: Table) -> list[Table]:
-    return listed(entry.get("IORegistryTableChildren"))
+    return tables(entry.get("IORegistryEntryChildren"))
 
 
 def number(entry: Table, *names: str) -> int | None:
