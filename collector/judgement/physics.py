@@ -5,9 +5,11 @@ A signal in glass fibre covers about two thirds of the speed of light, so no rou
 is beaten by one pair in a hundred, so it would accuse wrongly. Delay can be added by anybody and removed by nobody:
 a short round trip is proof of nearness, a long one only that something on the way takes time.
 
-Two tests follow. *Impossible by light* (S1): a landmark answered sooner than light reaches the claimed place. *Excess*
-(S2): all landmarks near the claimed place take longer than the distance and an ordinary line explain. A claim is a
-set of discs, of which the laptop may be in any: whatever one of them allows is allowed.
+Three tests follow. *Impossible by light* (S1): a landmark answered sooner than light reaches the claimed place.
+*Excess* (S2): all landmarks near the claimed place take longer than the distance and an ordinary line explain. *Lean*
+(S3): those near the claimed place take longer than others do, distances taken off; the line, however slow, lies on the
+way to all and cancels out. A claim is a set of discs, of which the laptop may be in any: whatever one of them allows is
+allowed.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ DISPLACEMENT_KM: Final = 50.0
 """How far homes and landmarks may stand from where they are said to: the same in every figure of docs/accuracy.md."""
 NEAREST: Final = 5
 """Landmarks that the excess is taken over: those nearest to the claim."""
+NEAR: Final = 3
+"""Landmarks that the lean is taken over: fewer may share one detour, more are no longer near."""
 NEAR_KM: Final = 1500.0
 """A claim needs a landmark within this distance; farther off, cables take detours that the distance does not tell."""
 DETOUR: Final = 2.0
@@ -189,6 +193,45 @@ def _excess(spot: Spot, rtts: Rtts) -> Excess | None:
         (rtts[name] - distance / KM_PER_MS - free_ms, name, distance) for distance, name in measured
     )
     return Excess(ms, landmark, max(0.0, distance - spot.disc.radius_km) / KM_PER_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Lean:
+    """How much longer landmarks near a claim take than others, beyond what distance explains."""
+
+    ms: float
+    near: str
+    """Of the landmarks near the claim, the one that explains most of its time."""
+    far: str
+    """Of all, the one that does."""
+
+
+def lean(claim: Area, rtts: Rtts) -> Lean | None:
+    """S3: `min over the 3 landmarks nearest to the claim of (r - d/100) - min over all of (r - d/100)`, in the place of
+    the claim where that is least. An honest line has a lean of nearly nothing, wherever it is slow: the landmark that
+    answers best for its distance is one of the near ones. None where some place of the claim has fewer than three
+    measured landmarks within 1,500 km and one more, or where light rules every place out.
+
+    The allowance of a disc beyond 50 km counts twice: nearer to the one, farther from the other.
+    """
+    least: Lean | None = None
+    for spot in claim:
+        if _gap(spot, rtts) is not FITS:
+            continue
+        found = _lean(spot, rtts)
+        if found is None:
+            return None
+        if least is None or found.ms < least.ms:
+            least = found
+    return least
+
+
+def _lean(spot: Spot, rtts: Rtts) -> Lean | None:
+    measured = [(rtts[name] - distance / KM_PER_MS, name, distance) for distance, name in spot.reach if name in rtts]
+    if len(measured) <= NEAR or measured[NEAR - 1][2] > NEAR_KM:
+        return None
+    near, far = min(measured[:NEAR]), min(measured)
+    return Lean(near[0] - far[0] - 2 * (spot.allowance_km - DISPLACEMENT_KM) / KM_PER_MS, near[1], far[1])
 
 
 @lru_cache(maxsize=8)

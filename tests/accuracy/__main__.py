@@ -25,15 +25,17 @@ def main() -> int:
         print(f"no data: {VARIABLE} must name a folder with latency/ and sessions/ (docs/accuracy.md)", file=sys.stderr)
         return 2
     shares = {(line, count): machine.shares(line, count) for line in machine.LINES for count in machine.SETS}
+    halves = machine.halves()
     targets = machine.kept(shares)
     heard = {length_s: sessions.measure(length_s) for length_s in sessions.LENGTHS_S}
     wrong = sum(tally.wrong for both in heard.values() for tallies in both for tally in tallies.values())
     targets.append({"what": "recorded sessions: wrong windows and votes", "measured": wrong, "limit": 0})
     targets[-1] |= {"sense": "at most", "kept": wrong == 0}
     if as_json:
-        print(json.dumps(_object(shares, heard, targets)))
+        print(json.dumps(_object(shares, halves, heard, targets)))
     else:
         _machine_table(shares)
+        _halves_table(halves)
         _session_table(heard)
         _target_table(targets)
     return int(not all(target["kept"] for target in targets))
@@ -43,10 +45,13 @@ Shares = dict[tuple[str, int], dict[str, float]]
 Heard = dict[float, tuple[sessions.Tallies, sessions.Tallies]]
 
 
-def _object(shares: Shares, heard: Heard, targets: list[dict[str, Any]]) -> dict[str, Any]:
+def _object(
+    shares: Shares, halves: list[dict[str, float]], heard: Heard, targets: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "seed": machine.SEED,
         "machine": [{"line": line, "landmarks": count, **row} for (line, count), row in shares.items()],
+        "halves": halves,
         "sessions": [
             {"window_s": length_s, "group": group, "of": of, **asdict(tally)}
             for length_s, both in heard.items()
@@ -62,6 +67,12 @@ def _machine_table(shares: Shares) -> None:
     print(f"{'':<34}" + "".join(f"{line + ', ' + str(count):>14}" for line, count in shares))
     for name in next(iter(shares.values())):
         print(f"{name:<34}" + "".join(f"{row[name]:>14.2f}" for row in shares.values()))
+
+
+def _halves_table(halves: list[dict[str, float]]) -> None:
+    print("\nHome lines, 20 landmarks, by half of the servers: the limit of lean was chosen by the first\n")
+    for name in halves[0]:
+        print(f"{name:<34}" + "".join(f"{row[name]:>14.2f}" for row in halves))
 
 
 def _session_table(heard: Heard) -> None:

@@ -15,8 +15,9 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+from collector.judgement.facts.path import LEAN_MS
 from collector.judgement.geometry import EARTH_RADIUS_KM, Point, distance_km
-from collector.judgement.physics import Disc, Landmarks, Site, area, excess, light_gap
+from collector.judgement.physics import Disc, Landmarks, Site, area, excess, lean, light_gap
 
 VARIABLE = "FARHAND_EVAL_DATA"
 TEN = ["Washington", "Chicago", "Dallas", "LosAngeles", "Seattle", "London", "Frankfurt", "Tokyo", "Singapore"]
@@ -142,20 +143,47 @@ class Detected:
 
     light: Share
     light_or_excess: Share
+    any_test: Share
+    """By light, excess or lean."""
+    near: Share
+    """By light or excess, of those in Latin America and the Caribbean alone."""
+    near_any: Share
+    """Of those by any of the three."""
     tunnel: Share
 
 
+NEIGHBOURS = frozenset(
+    (
+        *("Argentina", "Bahamas", "Belize", "Bolivia", "Brazil", "Chile", "Colombia", "Costa Rica", "Cuba", "Ecuador"),
+        *("Dominican Republic", "El Salvador", "Guatemala", "Haiti", "Honduras", "Jamaica", "Mexico", "Nicaragua"),
+        *("Panama", "Paraguay", "Peru", "Puerto Rico", "Trinidad and Tobago", "Uruguay", "Venezuela"),
+    )
+)
+"""Latin America and the Caribbean."""
+
+
+def half(key: str) -> int:
+    """Which half of the servers one belongs to: limits were chosen by the first, figures are told of the second too."""
+    return int(key) % 2
+
+
 def detected(
-    landmarks: Landmarks, miles: tuple[float, ...], limit_ms: float, seed: int, near_km: float = 0.0
+    landmarks: Landmarks,
+    miles: tuple[float, ...],
+    limit_ms: float,
+    seed: int,
+    near_km: float = 0.0,
+    halves: tuple[int, ...] = (0, 1),
 ) -> Detected:
     """Devices abroad, each claiming 25 cities: without a tunnel, and through one whose exit is a home near the city.
 
     Args:
         near_km: landmarks nearer to the device than this are left out.
+        halves: of the servers.
     """
-    seen, random, here = world(), Random(seed), Detected(Share(), Share(), Share())
+    seen, random, here = world(), Random(seed), Detected(*(Share() for _ in range(6)))
     cities = seen.united_states()
-    for device in seen.abroad():
+    for device in (each for each in seen.abroad() if half(each) in halves):
         direct = seen.rtts_of(device, landmarks, near_km)
         exits = [city for city in cities if seen.rtt(device, city) is not None]
         for city in random.sample(cities, CLAIMS):
@@ -164,7 +192,12 @@ def detected(
             rtts = {name: ms + mile for name, ms in direct.items()}
             by_light = light_gap(claim, rtts).away_km > 0
             here.light.add(by_light)
-            here.light_or_excess.add(by_light or late(claim, rtts, limit_ms))
+            by_either = by_light or late(claim, rtts, limit_ms)
+            here.light_or_excess.add(by_either)
+            here.any_test.add(by_either or leans(claim, rtts))
+            if seen.nodes[device].country in NEIGHBOURS:
+                here.near.add(by_either)
+                here.near_any.add(by_either or leans(claim, rtts))
             way_out = min(exits, key=lambda each: distance_km(seen.nodes[each].point, seen.nodes[city].point))
             added = (seen.rtt(device, way_out) or 0.0) + random.choice(miles) + random.choice(last_miles(*HOME))
             tunnelled = {name: ms + added for name, ms in seen.rtts_of(way_out, landmarks, near_km=0).items()}
@@ -195,3 +228,24 @@ def late(claim: object, rtts: dict[str, float], limit_ms: float) -> bool:
     """The product's second test."""
     found = excess(claim, rtts)  # type: ignore[arg-type]
     return found is not None and found.ms > limit_ms
+
+
+def leans(claim: object, rtts: dict[str, float]) -> bool:
+    """The product's third test."""
+    found = lean(claim, rtts)  # type: ignore[arg-type]
+    return found is not None and found.ms > LEAN_MS
+
+
+def falsely_leaning(landmarks: Landmarks, seed: int, halves: tuple[int, ...] = (0, 1)) -> tuple[Share, float]:
+    """Honest homes near each US server, the landmarks beside it left out or not: how many lean, and the most. The last
+    mile makes no difference."""
+    seen, random, share, most = world(), Random(seed), Share(), 0.0
+    for device in (each for each in seen.united_states() if half(each) in halves):
+        for near_km in (100.0, 0.0):
+            direct = seen.rtts_of(device, landmarks, near_km)
+            for _ in range(DISPLACED):
+                claim = area([Disc(centre=displaced(random, seen.nodes[device].point), radius_km=50)], landmarks.sites)
+                found = lean(claim, direct)
+                share.add(found is not None and found.ms > LEAN_MS)
+                most = max(most, found.ms if found is not None else 0.0)
+    return share, most

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.accuracy.latency import HOME, TEN, TWENTY, detected, falsely_accused, last_miles, world
+from tests.accuracy.latency import HOME, TEN, TWENTY, detected, falsely_accused, falsely_leaning, last_miles, world
 
 SEED: Final = 20261121
 REAL_TUNNELS: Final = 2
@@ -30,11 +30,36 @@ def shares(line: str, count: int, *, claims: int = 5) -> dict[str, float]:
     return {
         "abroad, by light": found.light.percent,
         "abroad, no tunnel": found.light_or_excess.percent,
+        "the same, with lean": found.any_test.percent,
+        "Latin America alone, no tunnel": found.near.percent,
+        "Latin America alone, with lean": found.near_any.percent,
         "tunnel, exit near the claim": found.tunnel.percent,
         "honest, ruled out by light": light.percent,
         "honest, excess": late.percent,
+        "honest, lean": falsely_leaning(places, SEED)[0].percent,
         "every home, excess": every.percent,
     }
+
+
+def halves() -> list[dict[str, float]]:
+    """What lean adds with 20 landmarks on home lines, for each half of the servers: its limit was chosen by the first
+    half alone."""
+    places, miles = world().named(TWENTY), last_miles(*HOME)
+    rows = []
+    for which in (0, 1):
+        found = detected(places, miles, 60.0, SEED, halves=(which,))
+        false, most = falsely_leaning(places, SEED, halves=(which,))
+        rows.append(
+            {
+                "abroad, no tunnel": found.light_or_excess.percent,
+                "the same, with lean": found.any_test.percent,
+                "Latin America alone, no tunnel": found.near.percent,
+                "Latin America alone, with lean": found.near_any.percent,
+                "honest, lean": false.percent,
+                "greatest honest lean, ms": most,
+            }
+        )
+    return rows
 
 
 TARGETS: Final = (
@@ -43,6 +68,8 @@ TARGETS: Final = (
     ("home", 10, "honest, excess", "at most", 0.4),
     ("home", 10, "honest, ruled out by light", "at most", 0.0),
     ("mobile", 10, "honest, excess", "at most", 1.3),
+    ("home", 20, "the same, with lean", "at least", 97.5),
+    ("home", 20, "honest, lean", "at most", 0.0),
 )
 
 

@@ -11,9 +11,10 @@ import pytest
 
 from collector import landmarks as shipped
 from collector.judgement.days import ALIKE_MS
-from collector.judgement.facts.path import LONG_MS
+from collector.judgement.facts.path import LEAN_MS, LONG_MS
 from collector.judgement.geometry import Point
 from collector.judgement.physics import Disc, Landmarks, Site, area, country, excess, light_gap
+from tests.accuracy import machine
 from tests.accuracy.latency import (
     HOME,
     TEN,
@@ -25,6 +26,7 @@ from tests.accuracy.latency import (
     folder,
     last_miles,
     late,
+    leans,
     rows,
     world,
 )
@@ -175,3 +177,23 @@ def test_no_home_hears_the_whole_world_in_the_same_time() -> None:
     closest = min(max(each) - min(each) for each in heard)
     print(f"quickest and slowest endpoint of {len(heard)} homes are at least {closest:.0f} ms apart")
     assert closest > 5 * ALIKE_MS
+
+
+def test_what_lean_adds_is_as_much_on_servers_that_its_limit_was_not_chosen_by() -> None:
+    first, second = machine.halves()
+    print({name: (round(first[name], 2), round(second[name], 2)) for name in first})
+    for row in (first, second):
+        assert row["honest, lean"] == 0
+        assert row["greatest honest lean, ms"] < LEAN_MS - 5
+        assert row["the same, with lean"] - row["abroad, no tunnel"] > 1.2
+    assert second["greatest honest lean, ms"] <= first["greatest honest lean, ms"]
+
+
+def test_of_400_real_homes_two_behind_tunnels_and_one_mobile_line_lean() -> None:
+    sites = cloud_endpoints()
+    leaning = {
+        probe: access
+        for probe, (access, point, rtts) in homes().items()
+        if leans(area([Disc(centre=point, radius_km=50)], sites), rtts)
+    }
+    assert leaning == {"1001192": "WIFI", "1001395": "WIFI", "1002927": "CELLULAR"}

@@ -43,7 +43,7 @@ def heard(at: timedelta) -> Presence:
     return Presence(enrolled_at=NOW - timedelta(days=60), last_seen_at=NOW + at)
 
 
-NEED_A_HOME = {"home-ruled-out-by-light", "egress-far-from-home"}
+NEED_A_HOME = {"home-ruled-out-by-light", "egress-far-from-home", "path-leans-away"}
 """Rules that compare with a place of work, which only a roster or a learnt place names."""
 NEED_A_MEMORY = {"kvm-attached-before"}
 """Rules about what was attached before the first report, which Windows alone remembers."""

@@ -19,6 +19,7 @@ from collector.judgement.physics import (
     contradictions,
     country,
     excess,
+    lean,
     light_gap,
 )
 
@@ -147,3 +148,57 @@ def test_two_landmarks_that_contradict_each_other_leave_nobody_to_believe() -> N
 def test_a_country_that_the_table_lacks_is_no_claim() -> None:
     assert country(PLACES, "XX") is None
     assert country(PLACES, "US") is not None
+
+
+AROUND = {
+    name: Site(point=point, place=name)
+    for name, point in {
+        "chicago": Point(lat=41.88, lon=-87.63),
+        "columbus": Point(lat=39.96, lon=-83.0),
+        "ashburn": Point(lat=39.04, lon=-77.49),
+        "dallas": Point(lat=32.78, lon=-96.8),
+        "miami": Point(lat=25.76, lon=-80.19),
+        "frankfurt": Point(lat=50.11, lon=8.68),
+    }.items()
+}
+CHICAGO, MEXICO = Point(lat=41.88, lon=-87.63), Point(lat=19.43, lon=-99.13)
+
+
+def wound(place: Point, line_ms: float) -> dict[str, float]:
+    """Cables wind: 1.4 times what light needs."""
+    return {name: 1.4 * distance_km(place, site.point) / KM_PER_MS + line_ms for name, site in AROUND.items()}
+
+
+@given(st.floats(0, 500))
+def test_an_honest_line_leans_nowhere_however_slow_it_is(line_ms: float) -> None:
+    found = lean(area([disc(CHICAGO, 50)], AROUND), wound(CHICAGO, line_ms))
+    assert found is not None
+    assert found.ms == pytest.approx(0, abs=1e-6)
+
+
+@given(st.floats(12, 500))
+def test_a_laptop_in_mexico_leans_away_from_chicago_by_the_same_on_every_line(line_ms: float) -> None:
+    found = lean(area([disc(CHICAGO, 50)], AROUND), wound(MEXICO, line_ms))
+    assert found is not None
+    assert 20 < found.ms < 60
+    assert found.far in ("dallas", "miami")
+
+
+@given(worlds, points, delays)
+def test_round_trips_at_the_limit_of_light_lean_nowhere(sites: dict[str, Site], place: Point, delay_ms: float) -> None:
+    found = lean(area([disc(place)], sites), honest(sites, place, delay_ms))
+    assert found is None or found.ms == pytest.approx(0, abs=1e-6)
+
+
+@given(points, st.floats(0, 500), st.floats(50, 2000))
+def test_a_wider_claim_leans_less(place: Point, line_ms: float, radius_km: float) -> None:
+    narrow, wide = (lean(area([disc(CHICAGO, km)], AROUND), wound(place, line_ms)) for km in (50, radius_km))
+    if narrow is not None and wide is not None:
+        assert wide.ms <= narrow.ms + 1e-9
+
+
+def test_where_fewer_than_three_landmarks_are_near_nothing_is_said_to_lean() -> None:
+    near = {name: ms for name, ms in wound(MEXICO, 20).items() if name not in ("columbus", "ashburn")}
+    assert lean(area([disc(CHICAGO, 50)], AROUND), near) is None
+    assert lean(area([disc(CHICAGO, 50)], AROUND), {}) is None
+    assert lean([], wound(MEXICO, 20)) is None

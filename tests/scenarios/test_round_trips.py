@@ -29,7 +29,9 @@ PATH_RULES = {
     "path-delay-unexplained",
     "path-delay-long",
     "path-intercepted",
+    "path-leans-away",
 }
+MEXICO_CITY = Point(lat=19.43, lon=-99.13)
 
 
 @pytest.fixture
@@ -151,3 +153,13 @@ def test_a_trip_within_the_country_is_no_alert(world: World) -> None:
     _, made = live(world, rtts(Point(lat=37.34, lon=-121.89)), days=1)
     assert found(made) == {"home-ruled-out-by-light"}
     assert made.risk_score < 40
+
+
+def test_a_laptop_in_mexico_that_should_be_in_virginia_leans_away_where_light_and_excess_say_nothing(
+    world: World,
+) -> None:
+    _, made = live(world, rtts(MEXICO_CITY))
+    assert found(made) == {"path-leans-away"}
+    told = sentence(made, "path-leans-away")
+    assert "Richmond, Virginia" in told
+    assert "more than the distances explain, whatever line it is" in told

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 import msgspec
 
 from collector.judgement.days import Day, Week, week
 from collector.judgement.given import Given
-from collector.judgement.physics import KM_PER_MS, Area, Gap, excess, light_gap
+from collector.judgement.physics import KM_PER_MS, Area, Gap, excess, lean, light_gap
 
 ENOUGH_DAYS: Final = 3
 """Days with enough connections before an excess is known or denied."""
 STAY_MS: Final = {False: 45, True: 90}
 """Excess within which 99 % of lines stay, by whether the line is mobile: what goes beyond it is printed as added."""
+LEAN_MS: Final = 25.0
+"""Lean that no honest line of the measurements has: the greatest is 17 ms (docs/accuracy.md)."""
 LONG_MS: Final = 100.0
 """Excess that no line of the measurements has, wherever in the claimed countries it stands."""
 GEOSTATIONARY_MS: Final = 450.0
@@ -95,6 +98,20 @@ class Path(msgspec.Struct, frozen=True, kw_only=True):
     """Connections that this is the smallest of."""
     long_added_ms: int | None = None
     """What is added at least, beyond light and within what 99 % of lines stay."""
+    lean_days: int | None = None
+    """Newest days in a row on which the landmarks near the place of work took more than 25 ms longer than others,
+    distances taken off; unknown with fewer than 3 measured days, without a place of work, or where too few landmarks
+    stand near it."""
+    lean_ms: int | None = None
+    """How much longer, at least."""
+    lean_near: str | None = None
+    """Of the landmarks near it, the one that explains most of its time."""
+    lean_near_ms: float | None = None
+    """Its smallest round trip in those days."""
+    lean_far: str | None = None
+    """Of all landmarks, the one that does."""
+    lean_far_ms: float | None = None
+    """Its smallest round trip in those days."""
 
 
 def derive(given: Given) -> Path:
@@ -111,7 +128,7 @@ def derive(given: Given) -> Path:
         found |= _nearest(given, newest) | _away(given, newest) | _home(given, newest)
     steady = [day for day in seen.days if day.is_steady]
     if len(steady) >= ENOUGH_DAYS:
-        found |= _excess(given, steady) | _long(given, steady)
+        found |= _excess(given, steady) | _long(given, steady) | _leans(given, steady)
     return msgspec.convert(found, Path)
 
 
@@ -218,6 +235,29 @@ def _long(given: Given, steady: Sequence[Day]) -> dict[str, object]:
         "long_ms": _smallest(run, least.landmark),
         "long_probes": _probes(run, least.landmark),
         "long_added_ms": int(least.ms - STAY_MS[False]),
+    }
+
+
+def _leans(given: Given, steady: Sequence[Day]) -> dict[str, object]:
+    newest = steady[-1]
+    leans = [
+        (day, lean(day.home_area, day.steady) if day.home_area is not None and day.home == newest.home else None)
+        for day in reversed(steady)
+    ]
+    if leans[0][1] is None:
+        return {}
+    run = list(takewhile(lambda each: each[1] is not None and each[1].ms > LEAN_MS, leans))
+    least = min((found for _, found in run if found is not None), key=lambda found: found.ms, default=None)
+    if least is None:
+        return {"lean_days": 0}
+    days = [day for day, _ in run]
+    return {
+        "lean_days": len(run),
+        "lean_ms": int(least.ms),
+        "lean_near": given.landmarks.sites[least.near].place,
+        "lean_near_ms": min(day.rtts[least.near] for day in days if least.near in day.rtts),
+        "lean_far": given.landmarks.sites[least.far].place,
+        "lean_far_ms": min(day.rtts[least.far] for day in days if least.far in day.rtts),
     }
 
 
