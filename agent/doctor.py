@@ -66,6 +66,7 @@ def _findings(
     yield from _about_rights(host)
     if orders.settings.timing.headers:
         yield _about_headers(host)
+    yield _about_helper(host)
     for words in unknown_kinds(config):
         yield Finding(subject="agent.yaml", verdict="problem", words=words)
     if why_no_folder:
@@ -111,6 +112,18 @@ def _about_headers(host: Host) -> Finding:
         return Finding(subject="headers of packets", verdict="works")
     words = "the policy wants them, and they need CAP_NET_RAW (docs/agent.md); the kernel's counters serve instead"
     return Finding(subject="headers of packets", verdict="partly", words=words)
+
+
+def _about_helper(host: Host) -> Finding:
+    """Whether the helper that counts input could be asked. It is not asked here: that would open devices."""
+    path = host.input_helper
+    if path is None:
+        return Finding(subject="input helper", verdict="not", words="none is built for this system")
+    if not host.exists(path):
+        words = f"{path} does not exist; where the policy names input_activity, start farhand-agent-input.socket"
+        return Finding(subject="input helper", verdict="not", words=words)
+    words = "waits, and opens no device until the policy names input_activity"
+    return Finding(subject="input helper", verdict="works", words=words)
 
 
 def _about_collector(tools: Tools) -> Iterator[Finding]:

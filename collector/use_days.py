@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from agent.wire.signals import Posture, Presence
+from agent.wire.signals import InputActivity, Posture, Presence
 from collector.judgement.view import UseDay
 
 MOST_LATE: Final = timedelta(days=62)
@@ -19,7 +19,7 @@ MOST_LATE: Final = timedelta(days=62)
 OFF_BY: Final = timedelta(days=1)
 """A laptop's day may be ahead of the collector's by a clock that is a little wrong."""
 
-OfADay = Presence | Posture
+OfADay = Presence | Posture | InputActivity
 """Signals that speak of one day."""
 
 
@@ -36,7 +36,11 @@ def problem(signal: OfADay, at: datetime) -> str:
         return f"{kind}: no day"
     if not -MOST_LATE <= day - at.date() <= OFF_BY:
         return f"{kind}: a day far from the collector's"
-    if isinstance(signal, Presence):
+    if isinstance(signal, InputActivity):
+        hours = [each.hour for each in signal.hours]
+        own = any(each.internal > each.keys + each.pointer for each in signal.hours)
+        impossible = own or len(set(hours)) < len(hours)
+    elif isinstance(signal, Presence):
         impossible = signal.active > signal.looked or signal.active_hours > signal.active
     else:
         desktop = (signal.external_display, signal.own_display_off, signal.remote_session)
@@ -48,6 +52,10 @@ def problem(signal: OfADay, at: datetime) -> str:
 def folded(known: UseDay | None, signal: OfADay) -> UseDay:
     """A day after one more signal about it."""
     base = known or UseDay(day=signal.day)
+    if isinstance(signal, InputActivity):
+        # A helper that was started anew counts from nought: what was counted for longer stands.
+        shorter = base.input is not None and signal.watched_minutes < base.input.watched_minutes
+        return base if shorter else msgspec.structs.replace(base, input=signal)
     if isinstance(signal, Presence):
         return msgspec.structs.replace(base, presence=signal)
     return msgspec.structs.replace(base, posture=signal)

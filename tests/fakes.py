@@ -83,6 +83,7 @@ class FakeHost:
         neighbours: hardware address by interface and address.
         names: what name servers answer.
         rtt_ms: round trip to an address; None where no connection opens.
+        input_counts: what the helper that counts input answers; None where there is none.
     """
 
     def __init__(
@@ -122,8 +123,10 @@ class FakeHost:
         name_servers: Iterable[str] = (),
         names: Mapping[str, Iterable[str]] | None = None,
         rtt_ms: Callable[[str], float | None] | None = None,
+        input_counts: bytes | None = None,
     ) -> None:
         self.system: System = system
+        self.input_helper: str | None = "/run/farhand-agent-input/input.sock" if system == "linux" else None
         self._files = {path.replace("~", "/home/user", 1): text for path, text in (files or {}).items()}
         self._links = dict(links or {})
         self._events = tuple(events)
@@ -155,6 +158,7 @@ class FakeHost:
         self._name_servers = tuple(name_servers)
         self._names: dict[str, tuple[str, ...]] = {}
         self._rtt_ms: Callable[[str], float | None] = lambda address: None
+        self._input_counts = input_counts
         self.asked_names: list[str] = []
         self.connected: list[tuple[str, int]] = []
         self.join(routes=routes, used=used, names=names, rtt_ms=rtt_ms)
@@ -319,6 +323,11 @@ class FakeHost:
             for name in asked
         }
         return {name: addresses for name, addresses in of_family.items() if name in self._names}
+
+    def input_counts(self, lease_s: float) -> bytes:
+        if self._input_counts is None:
+            raise HostError("/run/farhand-agent-input/input.sock does not exist")
+        return self._input_counts
 
     def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
         self.connected += targets

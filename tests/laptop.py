@@ -16,12 +16,16 @@ from agent.wire.signals import (
     DefaultRoute,
     Display,
     Displays,
+    InputActivity,
+    InputDevice,
+    InputHour,
     KeyedHash,
     LandmarkRtt,
     LandmarkTimes,
     NetworkInterface,
     NetworkPath,
     Platform,
+    PointerShapes,
     Posture,
     Power,
     Presence,
@@ -225,6 +229,34 @@ POSTURE = Posture(
     battery_holds_percent=91,
 )
 """At a desk for most of it."""
+INPUT = InputActivity(
+    day="2026-11-20",
+    watched_minutes=610,
+    hours=(
+        InputHour(hour=9, keys=812, pointer=4012, injected_keys=14, internal=4100),
+        InputHour(hour=10, keys=90, injected_pointer=3),
+    ),
+    devices=(
+        InputDevice(role="keyboard", bus="internal", events=700),
+        InputDevice(
+            role="pointer",
+            bus="usb",
+            port="1-2",
+            events=4015,
+            polling_ms=8.0,
+            key_gaps=3,
+            combs=(0.4, 0.1, 0.2, 0.3),
+            spacing=(0, 0, 10, 3900, 40, 10, 5, 5, 3, 2, 1),
+            spacing_median_ms=8.25,
+            spacing_variation=0.04,
+        ),
+    ),
+    shapes=PointerShapes(swing_ten=2),
+    nudges=5,
+    nudge_period_s=61.5,
+    nudge_spread=0.8,
+)
+"""Somebody at the laptop itself, with a mouse and a text expander."""
 LANDMARKS = landmark_rtt(ashburn=9.1, frankfurt=88.0, san_jose=62.4)
 """A day near New York."""
 

@@ -69,6 +69,8 @@ class Host(Protocol):
     """The machine as a probe sees it."""
 
     system: System
+    input_helper: str | None
+    """Where the helper that counts input is asked; None where none is built for this system."""
 
     def now(self) -> datetime:
         """Wall clock, UTC."""
@@ -258,6 +260,15 @@ class Host(Protocol):
         self, names: Iterable[str], family: Literal["ipv4", "ipv6"], timeout_s: float = 2.0
     ) -> dict[str, tuple[str, ...]]:
         """Addresses of at most 64 names, asked for at once; those without an answer in time are left out."""
+        ...
+
+    def input_counts(self, lease_s: float) -> bytes:
+        """What the helper that counts input says (`agent.session`), which may go on counting for so long: JSON.
+
+        Raises:
+            HostDeniedError: it is somebody else who answers.
+            HostError: nobody does.
+        """
         ...
 
     def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:

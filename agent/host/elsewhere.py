@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.host import Adapter, HidDevice, PowerState, RegistryValue
+from agent.host import Adapter, HidDevice, HostError, PowerState, RegistryValue
 
 
 class Elsewhere:
@@ -26,6 +26,12 @@ class Elsewhere:
 
     def hid_devices(self) -> tuple[HidDevice, ...]:
         return ()
+
+    input_helper: str | None = None
+
+    def input_counts(self, lease_s: float) -> bytes:
+        del lease_s
+        raise HostError("no helper that counts input is built for this system")
 
     def adapters(self) -> tuple[Adapter, ...]:
         return ()

@@ -28,6 +28,7 @@ from agent.uevents import unpack
 
 from . import rights
 from .elsewhere import Elsewhere
+from .input_helper import ask_helper
 from .linux_network import LinuxNetwork
 from .logins import read_logins
 from .posix import MAX_HOMES, MAX_TEXT_BYTES, PosixHost, names_in
@@ -46,6 +47,7 @@ UNIT_FOLDERS: Final = (
 )
 WANTED_BY: Final = (".wants", ".requires")
 BINDING: Final = ("/etc/machine-id", "/sys/class/dmi/id/product_uuid", "/sys/class/dmi/id/product_serial")
+INPUT_SOCKET: Final = "/run/farhand-agent-input/input.sock"
 FIRST_USER: Final = 1000
 SAME_PICTURE_S: Final = 0.5
 """For how long one look at all processes serves: the probes of a cycle share it, which spares most of its cost."""
@@ -55,6 +57,7 @@ class LinuxHost(PosixHost, LinuxNetwork, Elsewhere):
     """The machine this agent runs on."""
 
     system: System = "linux"
+    input_helper: str | None = INPUT_SOCKET
 
     def __init__(self, root: str = "/", events: Sequence[KernelEvent] = ()) -> None:
         """
@@ -86,6 +89,9 @@ class LinuxHost(PosixHost, LinuxNetwork, Elsewhere):
 
     def hardware_events(self) -> tuple[KernelEvent, ...]:
         return self._events
+
+    def input_counts(self, lease_s: float) -> bytes:
+        return ask_helper(self._root + INPUT_SOCKET, lease_s)
 
     def missing_rights(self) -> tuple[str, ...] | None:
         status = self.read_text(rights.STATUS)

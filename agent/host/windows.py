@@ -73,6 +73,7 @@ class WindowsHost(WindowsNetwork):
     """
 
     system: System = "windows"
+    input_helper: str | None = None
 
     def __init__(self, calls: WindowsCalls, registry: Registry, files: WindowsFiles | None = None) -> None:
         super().__init__(calls)
@@ -127,6 +128,10 @@ class WindowsHost(WindowsNetwork):
 
     def real_path(self, path: str) -> str | None:
         return self._files.real_path(path)
+
+    def input_counts(self, lease_s: float) -> bytes:
+        del lease_s
+        raise HostError("no helper that counts input is built for Windows")
 
     def exists(self, path: str) -> bool:
         return self._files.exists(path)

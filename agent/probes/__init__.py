@@ -13,6 +13,7 @@ from . import (
     clock,
     displays,
     hardware_history,
+    input_activity,
     landmark_rtt,
     network_path,
     platform,
@@ -37,6 +38,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     usb_devices.PROBE,
     displays.PROBE,
     network_path.PROBE,
+    input_activity.PROBE,
     landmark_rtt.PROBE,
     hardware_history.PROBE,
 )

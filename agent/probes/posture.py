@@ -15,7 +15,7 @@ import msgspec
 
 from agent import supplies
 from agent.host import Host, HostError
-from agent.probe import Given, Noted, Probe, Unavailable
+from agent.probe import Given, Noted, Probe
 from agent.wire.signals import Posture
 
 CONNECTORS: Final = "/sys/class/drm"
@@ -46,14 +46,8 @@ class Tally(msgspec.Struct):
 
 
 def collect(given: Given) -> Noted:
-    """Look once. A signal is only given of a day that is over, and the first time.
-
-    Raises:
-        Unavailable: nothing is known of this system.
-    """
+    """Look once. A signal is only given of a day that is over, and the first time."""
     host = given.host
-    if host.system == "windows":
-        raise Unavailable("unsupported", "no posture of Windows is read yet")
     now = host.now().astimezone(UTC)
     before = read_tally(given.notes.get(Posture.kind, b""))
     day = now.date().isoformat()

@@ -198,6 +198,7 @@ class UseDay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Such as 2026-11-21, UTC."""
     presence: signals.Presence | None = None
     posture: signals.Posture | None = None
+    input: signals.InputActivity | None = None
 
 
 class HomePlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

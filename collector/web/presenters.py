@@ -34,6 +34,7 @@ MEASURED: Final = {
     "landmark_rtt": "Times to known places",
     "presence": "Hours of use",
     "posture": "How it is kept",
+    "input_activity": "Input, in counts",
     "session_timing": "Timing of control sessions",
 }
 FAILURES: Final[Mapping[Failure, str]] = {

@@ -161,9 +161,38 @@ def use_week() -> tuple[UseDay, ...]:
                 asleep_hours=14.5,
                 sleeps=2,
             ),
+            input=input_day(name),
         )
         for name in names
     )
+
+
+def input_day(day: str) -> signals.InputActivity:
+    """A day's input of hands: on the laptop itself, a slow and a quick keyboard, and a quick mouse."""
+    slow, quick = (
+        signals.InputDevice(
+            role="keyboard",
+            bus="usb",
+            port=port,
+            events=450,
+            polling_ms=polling_ms,
+            key_gaps=899,
+            combs=(comb, 0.05, 0.02, 0.03),
+        )
+        for port, polling_ms, comb in (("1-1", 8.0, 0.94), ("1-2", 1.0, 0.03))
+    )
+    mouse = signals.InputDevice(
+        role="pointer",
+        bus="usb",
+        port="1-3",
+        events=4000,
+        polling_ms=1.0,
+        spacing=(3800, 100, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        spacing_median_ms=1.25,
+        spacing_variation=0.1,
+    )
+    hours = (signals.InputHour(hour=9, keys=1300, pointer=4000, internal=400),)
+    return signals.InputActivity(day=day, watched_minutes=700, hours=hours, devices=(slow, quick, mouse))
 
 
 def given(device: DeviceView, policy: Policy = POLICY) -> Given:

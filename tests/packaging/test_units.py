@@ -14,7 +14,12 @@ from tests.packaging.built import ROOT
 
 AGENT: Final = ROOT / "packaging" / "agent" / "linux"
 COLLECTOR: Final = ROOT / "packaging" / "collector" / "linux"
-MOST: Final = {"farhand-agent.service": 2.2, "farhand-agent-sleep.service": 2.2, "farhand-collector.service": 1.1}
+MOST: Final = {
+    "farhand-agent.service": 2.2,
+    "farhand-agent-sleep.service": 2.2,
+    "farhand-agent-input.service": 0.6,
+    "farhand-collector.service": 1.1,
+}
 """Exposure by systemd 252. packaging/README.md gives the reason for each permission that is left."""
 
 
@@ -25,9 +30,10 @@ def units(tmp_path: Path) -> Path:
         source = COLLECTOR if "collector" in name else AGENT
         text = (source / name).read_text()
         (tmp_path / name).write_text(re.sub(r"^ExecStart=\S+", "ExecStart=/bin/true", text, flags=re.MULTILINE))
-        if source == AGENT:
+        if source == AGENT and "input" not in name:
             (tmp_path / f"{name}.d").mkdir()
             shutil.copy(AGENT / "50-sandbox.conf", tmp_path / f"{name}.d")
+    shutil.copy(AGENT / "farhand-agent-input.socket", tmp_path)
     return tmp_path
 
 
@@ -46,10 +52,20 @@ def test_the_exposure_of_a_service_does_not_rise(units: Path, name: str) -> None
     assert float(found[1]) <= MOST[name], said
 
 
-@pytest.mark.parametrize("name", MOST)
+@pytest.mark.parametrize("name", [*MOST, "farhand-agent-input.socket"])
 def test_systemd_understands_every_line_of_a_unit(units: Path, name: str) -> None:
     said = analyze("verify", "--man=no", str(units / name))
     assert name not in said, said
+
+
+def test_what_may_read_input_devices_can_send_nothing() -> None:
+    """Whatever a mistake in it lets happen, keys stay on the laptop."""
+    lines = (AGENT / "farhand-agent-input.service").read_text().splitlines()
+    closed = {"PrivateNetwork=yes", "IPAddressDeny=any", "RestrictAddressFamilies=AF_UNIX", "CapabilityBoundingSet="}
+    assert closed | {"ProtectSystem=strict", "DevicePolicy=closed", "DeviceAllow=char-input r"} <= set(lines)
+    assert not [line for line in lines if line.startswith(("ReadWritePaths", "StateDirectory", "RuntimeDirectory"))]
+    agent = (AGENT / "50-sandbox.conf").read_text().splitlines()
+    assert "PrivateDevices=yes" in agent, "and what may send can read no device"
 
 
 def test_the_readme_tells_the_exposure_and_every_permission_that_is_left(units: Path) -> None:

@@ -29,6 +29,7 @@ from agent.wire.timing import Event
 from collector.cli import run
 from tests.laptop import (
     CLOCK,
+    INPUT,
     LANDMARKS,
     NO_SESSIONS,
     PANEL,
@@ -93,6 +94,8 @@ def sample(name: str) -> wire.Report:
     if name == "timing":
         answered = timing_window((Event(0, True, 1200), Event(90_000, False, 10), Event(500_000, True, 40_000)))
         return laptop.report(NOON, timing(answered), **fixed)
+    if name == "input":
+        return laptop.report(NOON, INPUT, **fixed)
     if name == "hardware":
         at = NOON - timedelta(minutes=3)
         gadget = UsbDevice(
@@ -152,7 +155,7 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["everything", "quiet", "failures", "network", "hardware", "habits", "timing", "history"]
+    "name", ["everything", "quiet", "failures", "network", "hardware", "habits", "input", "timing", "history"]
 )
 def test_todays_report_is_written_as_its_golden(name: str) -> None:
     assert json.loads(wire.encode_report(sample(name))) == json.loads((FOLDER / "v1" / f"{name}.json").read_bytes())

@@ -8,6 +8,7 @@ is a new kind. Strings are what the laptop says, so every reader treats them as 
 
 from __future__ import annotations
 
+from .activity import COMB_PERIODS_MS, SPACING_BOUNDS_MS, InputActivity, InputDevice, InputHour, PointerShapes
 from .base import Count, NonNegative, Port, Sha256, Signal
 from .habits import Posture, Presence
 from .hardware import Display, Displays, HardwareEvent, HardwareHistory, UsbDevice, UsbDevices, UsbInterface, UsbStorage
@@ -38,13 +39,16 @@ SIGNALS: tuple[type[Signal], ...] = (
     Presence,
     Posture,
     HardwareHistory,
+    InputActivity,
 )
 KINDS: dict[str, type[Signal]] = {signal.kind: signal for signal in SIGNALS}
 STABLE_KINDS: frozenset[str] = frozenset(signal.kind for signal in SIGNALS if signal.stable)
 
 __all__ = [
+    "COMB_PERIODS_MS",
     "KINDS",
     "SIGNALS",
+    "SPACING_BOUNDS_MS",
     "STABLE_KINDS",
     "UNKNOWN_TUNNEL",
     "Clock",
@@ -54,6 +58,9 @@ __all__ = [
     "Displays",
     "HardwareEvent",
     "HardwareHistory",
+    "InputActivity",
+    "InputDevice",
+    "InputHour",
     "InterfaceKind",
     "KeyedHash",
     "LandmarkRtt",
@@ -62,6 +69,7 @@ __all__ = [
     "NetworkPath",
     "NonNegative",
     "Platform",
+    "PointerShapes",
     "Port",
     "Posture",
     "Power",

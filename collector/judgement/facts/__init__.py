@@ -16,6 +16,7 @@ from collector.judgement.facts import (
     expected,
     hand,
     hardware,
+    input,  # noqa: A004 - named like its facts, as all are
     integrity,
     network,
     path,
@@ -38,6 +39,7 @@ FACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Given], msgspec.Str
     "hardware": (hardware.Hardware, hardware.derive),
     "network": (network.Network, network.derive),
     "path": (path.Path, path.derive),
+    "input": (input.Input, input.derive),
     "rhythm": (rhythm.Rhythm, rhythm.derive),
     "posture": (posture.Posture, posture.derive),
     "silence": (silence.Silence, silence.derive),

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from agent.host import PowerState
 from agent.host.commands import MAC_BATTERY, MAC_LID
-from agent.probe import Given, Noted, Unavailable
+from agent.probe import Given, Noted
 from agent.probes import posture
 from agent.wire.signals import Posture
 from tests.fakes import FakeHost
@@ -118,10 +119,11 @@ def test_a_mac_tells_by_ioreg() -> None:
     assert (said.lid_closed, said.on_mains, said.battery_cycles, said.battery_holds_percent) == (1, 1, 121, 89)
 
 
-def test_windows_is_not_read_yet_and_says_so() -> None:
-    with pytest.raises(Unavailable) as caught:
-        look(FakeHost(system="windows"))
-    assert caught.value.failure == "unsupported"
+def test_a_system_that_says_it_in_a_call() -> None:
+    """Windows tells of the charger in a call, and of no lid."""
+    powered = PowerState(on_mains=False, has_battery=True)
+    said = look(FakeHost(now=DAY, system="windows", power=powered)).signal
+    assert said == Posture(day="2026-11-20", looked=1, hours=1, on_mains=0)
 
 
 @pytest.mark.parametrize("note", [b"\xff", b"[]", b'{"counts":{"lid_closed":"x"}}'])

@@ -1,0 +1,63 @@
+"""input_activity: by which devices the laptop is operated, on which beat, and how much of it programs made up.
+
+Supports: remote-control software makes its input up, so a laptop of a farm has no physical input for hours; a remote
+console's keyboard and mouse have another beat than ones that somebody holds.
+Evasion: somebody at the laptop types along; consoles that imitate a beat. What a program makes up inside the desktop
+(XTEST, Wayland's portals) never becomes a device and is not seen here.
+Privacy: counts per hour and device, shares and beats; no key, character, place or moment has a field. It runs only
+where the collector's settings name it in `probes_on`: ask those whom it concerns first (docs/privacy.md).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from agent.host import HostError
+from agent.probe import Given, Noted, Probe, Unavailable
+from agent.wire.signals import InputActivity
+
+EVERY_S: Final = 3000.0
+LEASE_S: Final = 3 * 3600.0
+"""A helper that is not asked again within three cycles lets go of the devices."""
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the helper answers. It is a stranger's word until it fits the declaration."""
+
+    counts: InputActivity
+    denied: int = 0
+
+
+def collect(given: Given) -> Noted:
+    """Fetch the day's counts; nothing is said while nothing was added.
+
+    Raises:
+        Unavailable: no helper answers, or none of the devices may be read.
+    """
+    try:
+        answer = parse_answer(given.host.input_counts(LEASE_S))
+    except HostError as error:
+        raise Unavailable("absent", str(error), "start farhand-agent-input.socket") from error
+    if answer.denied and not answer.counts.devices:
+        raise Unavailable("denied", f"{answer.denied} input devices may not be read", "let the helper read /dev/input")
+    counts = answer.counts
+    note = f"{counts.day} {sum(device.events for device in counts.devices)}".encode()
+    before = given.notes.get(InputActivity.kind)
+    return Noted(signal=None if note == before else counts, note=note)
+
+
+def parse_answer(data: bytes) -> Answer:
+    """The helper's answer, as far as the declaration has room for it.
+
+    Raises:
+        Unavailable: it does not fit.
+    """
+    try:
+        return msgspec.json.decode(data, type=Answer)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Unavailable("crashed", f"the helper's answer does not fit: {error}") from error
+
+
+PROBE = Probe(signal=InputActivity, collect=collect, every_s=EVERY_S, on_request=True)
