@@ -26,6 +26,7 @@ from .geo import registry, verbs
 from .hash_key_verbs import hash_key_list, hash_key_verbs
 from .hashing import HashSecretError
 from .instants import to_ms
+from .landmark_verbs import audit_landmarks, landmark_verbs
 from .serving import ServeError, only_one
 from .store import audit, users
 from .store.database import StoreError, migrate, open_engine
@@ -53,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     rostering.roster_verbs(verb("roster", "who has which laptop, and where it should be", rostering.status))
     replaying = verb("replay", "judge the past again with the present rules, and print what differs", _replay)
     replaying.add_argument("--since", required=True, help="a moment in UTC, such as 2026-11-01T00:00:00Z")
+    landmark_verbs(verb("landmarks", "the places that laptops time connections to: find wrong ones", audit_landmarks))
     geo_verbs(verb("geo", "place data: what is in use, and newer data", _geo_status))
     hash_key_verbs(verb("hash-key", "the key that laptops hash identifiers of others with", hash_key_list))
     verb("schema", "print the JSON Schema of everything that laptops send and get", _schema)

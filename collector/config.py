@@ -180,6 +180,11 @@ def read_policy(path: Path, known: Known) -> tuple[Policy | None, list[Mistake]]
     own = policy.landmarks if policy is not None else LandmarkPolicy()
     for index, field, text in landmarks.clashes(own.own, landmarks.load() if own.shipped else ()):
         document.add(f"landmarks.own[{index}].{field}", text)
+    ids = {entry.id for entry in landmarks.offered(own)}
+    for index, name in enumerate(own.leave_out):
+        if name not in ids:
+            words = f'expected the id of a landmark, got "{name}"; {nearest(name, sorted(ids))}'
+            document.add(f"landmarks.leave_out[{index}]", words)
     return policy, document.mistakes
 
 

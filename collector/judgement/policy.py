@@ -111,6 +111,11 @@ class LandmarkPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Regional endpoints of public clouds (collector/landmarks/sites.yaml)."""
     own: Annotated[tuple[OwnLandmark, ...], msgspec.Meta(description="a list of landmarks")] = ()
     """Hosts of the organisation's own; they count like the shipped ones."""
+    leave_out: Annotated[
+        tuple[Annotated[str, msgspec.Meta(description="the id of a landmark")], ...],
+        msgspec.Meta(description="a list of ids of landmarks"),
+    ] = ()
+    """Landmarks that laptops no longer time and nobody believes: they moved, or answer from many places."""
     every_s: Annotated[float, msgspec.Meta(ge=60, le=86400, description="seconds between rounds, 60 to 86400")] = 1200
     """Seconds between two rounds over all landmarks. A day's figures count from 20 connections to each on: at the
     default that is 6 hours and 40 minutes of use."""
@@ -178,7 +183,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             sorted(self.allowed_tools),
             sorted(self.allowed_hardware),
             {name: (sorted(group.probes_off), sorted(group.probes_on)) for name, group in sorted(self.groups.items())},
-            (self.landmarks.shipped, self.landmarks.own),
+            (self.landmarks.shipped, self.landmarks.own, self.landmarks.leave_out),
             self.company_networks,
         )
         return hashlib.sha256(msgspec.json.encode(seen)).hexdigest()[:32]

@@ -18,7 +18,7 @@ import msgspec
 from agent.wire.settings import Landmark
 from collector.judgement.geometry import Point
 from collector.judgement.physics import Disc, Landmarks, Site
-from collector.judgement.policy import OwnLandmark, Policy
+from collector.judgement.policy import LandmarkPolicy, OwnLandmark, Policy
 from collector.strict import Document
 
 SHIPPED: Final = Path(__file__).with_name("sites.yaml")
@@ -78,8 +78,13 @@ def clashes(entries: Iterable[OwnLandmark], taken: Collection[OwnLandmark] = ())
 
 def chosen(policy: Policy) -> tuple[OwnLandmark, ...]:
     """The landmarks that the policy wants, sorted by id."""
-    shipped = load() if policy.landmarks.shipped else ()
-    return tuple(sorted((*shipped, *policy.landmarks.own), key=lambda entry: entry.id))
+    wanted = (each for each in offered(policy.landmarks) if each.id not in policy.landmarks.leave_out)
+    return tuple(sorted(wanted, key=lambda entry: entry.id))
+
+
+def offered(policy: LandmarkPolicy) -> tuple[OwnLandmark, ...]:
+    """Those that the policy names, what it leaves out included."""
+    return (*(load() if policy.shipped else ()), *policy.own)
 
 
 def for_wire(entries: Iterable[OwnLandmark]) -> tuple[Landmark, ...]:
