@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from agent.parent import CYCLE_S, LAST_WORDS_S, NAP_S, interpreter, repeat
+from agent.parent import CYCLE_S, LAST_WORDS_S, NAP_S, repeat
 
 LOG = "agent.log"
 LOG_BYTES = 1024 * 1024
@@ -96,13 +96,14 @@ if sys.platform == "win32":
             given = _winapi.DuplicateHandle(own, writer, own, 0, True, _INHERITED)
             _winapi.CloseHandle(writer)
             log = self._log()
-            command = [*interpreter(safe_path=sys.flags.safe_path), "-X", "utf8", "-m", "agent", *self._options, *words]
+            python = _console_python()
+            command = [python, *_apart(), "-X", "utf8", "-m", "agent", *self._options, *words]
             try:
                 null = os.open(os.devnull, os.O_RDWR)
                 reads = _inherited(null)
                 complains = _inherited(log if log is not None else null)
                 process, thread, _, _ = _winapi.CreateProcess(
-                    _console_python(),
+                    python,
                     _line(command),
                     None,
                     None,
@@ -130,8 +131,8 @@ if sys.platform == "win32":
 
         def _ended(self, process: int, deadline_s: float) -> bool:
             """Wait for a worker; False where its time is up."""
-            stopped = self._stop.happened(0.0)  # then this one is the last, and its time is short already
-            give_up_at_s = _uptime_s() + deadline_s
+            stopped = self._stop.happened(0.0)
+            give_up_at_s = _uptime_s() + (min(deadline_s, LAST_WORDS_S) if stopped else deadline_s)
             while (left_s := give_up_at_s - _uptime_s()) > 0:
                 handles = [process] if stopped else [process, self._stop.handle]
                 which = _winapi.WaitForMultipleObjects(handles, False, int(left_s * 1000) + 1)
@@ -168,6 +169,8 @@ if sys.platform == "win32":
                 said = True
             if stop.happened(AGAIN_S):
                 return 0
+        if stop.happened(0.0):
+            return 0
         lock = os.open(f"{folder}\\agent.lock", os.O_RDWR | os.O_CREAT | os.O_BINARY | os.O_NOINHERIT)
         try:
             msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
@@ -211,6 +214,10 @@ if sys.platform == "win32":
         """python.exe beside the interpreter of this process, which in the service is pythonw.exe."""
         folder, _, name = sys.executable.rpartition("\\")
         return f"{folder}\\python.exe" if name.lower() == "pythonw.exe" else sys.executable
+
+    def _apart() -> list[str]:
+        """As this process: it imports nothing out of the current folder, where anybody may put a file."""
+        return ["-I"] if sys.flags.isolated else ["-P"] if sys.flags.safe_path else []
 
     def _line(words: list[str]) -> str:
         """A command line. Windows allows no quotes in file names, and nothing else here has spaces or quotes."""

@@ -13,6 +13,7 @@ NAME = "FarhandAgent"
 
 if sys.platform == "win32":
     import ctypes
+    import os
 
     from agent.windows_parent import Event, Workers, keep
 
@@ -58,6 +59,8 @@ if sys.platform == "win32":
             except Exception as error:  # whatever it is, the service manager must hear of the end
                 log_event(f"ended: {type(error).__name__}: {error}")
             self._report(_STOPPED, code)
+            # An installer waits for this report alone: it must not find the interpreter's files still in use.
+            os._exit(code)
 
         def _told(self, control: int, kind: int, _data: int | None, _context: int | None) -> int:
             if control in (_STOP, _SHUTDOWN, _PRESHUTDOWN):
