@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
+WINDOWS := agent/windows_*.py agent/host/windows*.py agent/host/this_machine.py agent/disk/windows*.py agent/limits.py
 UNIT := -m "not browser and not netns and not slow and not soak and not container"
 # What starts whole programs, browsers, networks and machines has this one to itself.
 WHOLE := -m "(browser or netns or slow or container) and not soak"
@@ -24,7 +25,7 @@ help:
 	@echo "bench   the benchmark table"
 	@echo "eval    how often it is right, on the data that FARHAND_EVAL_DATA leads to (docs/accuracy.md)"
 	@echo "screenshots  the pictures of the README, out of the browser tests"
-	@echo "packages  wheels, .deb and .rpm in dist/ (packaging/README.md)"
+	@echo "packages  wheels, .deb, .rpm and (with a Python for Windows) .msi in dist/ (packaging/README.md)"
 
 setup: $(READY)
 
@@ -61,6 +62,7 @@ lint: $(READY)
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --platform win32 --cache-dir .mypy_cache/win32 --follow-imports silent $(WINDOWS)
 	@$(BIN)/deptry . >/dev/null || $(BIN)/deptry .
 
 soak: $(READY)

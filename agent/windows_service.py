@@ -14,12 +14,14 @@ NAME = "FarhandAgent"
 if sys.platform == "win32":
     import ctypes
     import os
+    import struct
 
-    from agent.windows_parent import Event, Workers, keep
+    from agent.windows_parent import AGAIN_S, Event, Workers, keep
 
     _SERVICES = ctypes.CDLL("advapi32.dll", winmode=0x800)
     _SERVICES.RegisterServiceCtrlHandlerExW.restype = ctypes.c_void_p
-    _SERVICES.RegisterEventSourceW.restype = ctypes.c_void_p
+    for _call in ("RegisterEventSourceW", "OpenSCManagerW", "OpenServiceW"):
+        getattr(_SERVICES, _call).restype = ctypes.c_void_p
     _OWN_PROCESS = 0x10
     _STOPPED, _STOP_PENDING, _RUNNING = 1, 3, 4
     _STOP, _INTERROGATE, _SHUTDOWN, _POWER, _PRESHUTDOWN = 1, 4, 5, 13, 15
@@ -30,6 +32,11 @@ if sys.platform == "win32":
     _BEFORE_SLEEP_S = 2.0
     """What Windows waits before the machine sleeps all the same."""
     _ERROR = 1  # EVENTLOG_ERROR_TYPE
+    _CONNECT = 0x1  # SC_MANAGER_CONNECT
+    _MAY_CHANGE_AND_START = 0x2 | 0x10
+    _FAILURE_ACTIONS = 2
+    _RESTART = 1
+    _AFTER_MS = 30000
 
     _Handler = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_void_p, ctypes.c_void_p)
     _Main = ctypes.CFUNCTYPE(None, ctypes.c_uint32, ctypes.c_void_p)
@@ -53,14 +60,18 @@ if sys.platform == "win32":
         def _serve(self, _count: int, _words: int | None) -> None:
             self._status = _SERVICES.RegisterServiceCtrlHandlerExW(ctypes.c_wchar_p(NAME), self._handler, None)
             self._report(_RUNNING)
+            start_again_after_a_crash()
             code = 1
-            try:
-                code = keep([], self._stop, log_event)
-            except Exception as error:  # whatever it is, the service manager must hear of the end
-                log_event(f"ended: {type(error).__name__}: {error}")
-            self._report(_STOPPED, code)
+            while code and not self._stop.happened(0.0):
+                try:
+                    code = keep([], self._stop, log_event)
+                except Exception as error:  # whatever it is, it costs a minute, not the service
+                    log_event(f"{type(error).__name__}: {error}")
+                if code:
+                    self._stop.happened(AGAIN_S)
+            self._report(_STOPPED)
             # An installer waits for this report alone: it must not find the interpreter's files still in use.
-            os._exit(code)
+            os._exit(0)
 
         def _told(self, control: int, kind: int, _data: int | None, _context: int | None) -> int:
             if control in (_STOP, _SHUTDOWN, _PRESHUTDOWN):
@@ -73,13 +84,26 @@ if sys.platform == "win32":
                 return _NOT_IMPLEMENTED
             return 0
 
-        def _report(self, state: int, code: int = 0) -> None:
-            """SERVICE_STATUS: what it is, how it stands, what it accepts, exit codes, check point, wait hint."""
+        def _report(self, state: int) -> None:
+            """SERVICE_STATUS: what it is, how it stands, what it accepts, two exit codes, check point, wait hint."""
             accepts = _ACCEPTS if state == _RUNNING else 0
-            # 1066, ERROR_SERVICE_SPECIFIC_ERROR, says that the code after it is the service's own.
             hint = _STOPS_WITHIN_MS if state == _STOP_PENDING else 0
-            status = (ctypes.c_uint32 * 7)(_OWN_PROCESS, state, accepts, 1066 if code else 0, code, 0, hint)
+            status = (ctypes.c_uint32 * 7)(_OWN_PROCESS, state, accepts, 0, 0, 0, hint)
             _SERVICES.SetServiceStatus(ctypes.c_void_p(self._status), status)
+
+    def start_again_after_a_crash() -> None:
+        """Tell the service manager to start this service again where its process ends without a word. An installer
+        cannot be written to say so by the tools that build it."""
+        manager = ctypes.c_void_p(_SERVICES.OpenSCManagerW(None, None, _CONNECT))
+        service = ctypes.c_void_p(_SERVICES.OpenServiceW(manager, ctypes.c_wchar_p(NAME), _MAY_CHANGE_AND_START))
+        restart = (ctypes.c_uint32 * 2)(_RESTART, _AFTER_MS)
+        # SERVICE_FAILURE_ACTIONSW: seconds until failures are forgotten, two texts, number of actions, the actions.
+        wanted = struct.pack("<IxxxxQQIxxxxQ", 86400, 0, 0, 1, ctypes.addressof(restart))
+        if service.value:
+            _SERVICES.ChangeServiceConfig2W(service, _FAILURE_ACTIONS, ctypes.create_string_buffer(wanted, len(wanted)))
+            _SERVICES.CloseServiceHandle(service)
+        if manager.value:
+            _SERVICES.CloseServiceHandle(manager)
 
     def log_event(words: str) -> None:
         """Write an error into the system's log of events, where there is no log of the agent's own yet."""

@@ -1,7 +1,8 @@
-"""build: every package of this source tree, into one folder: two wheels, a .deb and an .rpm for each architecture.
+"""build: every package of this source tree, into one folder: two wheels, a .deb and an .rpm for each architecture, and
+an .msi where a Python for Windows is given.
 
 The same source and SOURCE_DATE_EPOCH give the same bytes. What is not ours (the libraries that the agent needs) comes
-from the package index, and only with the digests of `agent/linux/vendored.sha256`.
+from the package index, and only with the digests of `agent/linux/vendored.sha256` and `agent/windows/vendored.sha256`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msi
+
 ROOT = Path(__file__).resolve().parents[1]
 LINUX = ROOT / "packaging" / "agent" / "linux"
 LOCK = LINUX / "vendored.sha256"
+WINDOWS_LOCK = msi.WINDOWS / "vendored.sha256"
+WINDOWS = "win_amd64"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
 ANY = "-none-any.whl"
@@ -62,18 +67,47 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--arch", action="append", choices=ARCHITECTURES, help="architectures (all)")
     parser.add_argument("--version", default=version(), help="version of the .deb and .rpm (that of agent/)")
     parser.add_argument("--lock", action="store_true", help="fetch the newest libraries and write their digests anew")
+    parser.add_argument(
+        "--msi",
+        type=Path,
+        metavar="ZIP",
+        default=os.environ.get("FARHAND_WINDOWS_PYTHON"),
+        help="python-3.X.Y-embed-amd64.zip of python.org: build the .msi with it (FARHAND_WINDOWS_PYTHON)",
+    )
+    parser.add_argument(
+        "--msi-sha256",
+        metavar="HEX",
+        default=os.environ.get("FARHAND_WINDOWS_PYTHON_SHA256"),
+        help="digest of that file, as python.org publishes it (FARHAND_WINDOWS_PYTHON_SHA256)",
+    )
+    parser.add_argument("--only-msi", action="store_true", help="build nothing but the .msi and the agent's wheel")
     options = parser.parse_args(arguments)
     try:
         if options.lock:
             return _write_lock(options.cache)
-        made = build(options.to, options.cache, options.arch or list(ARCHITECTURES), options.version)
-    except BuildError as error:
+        made = _built(options)
+    except (BuildError, msi.MsiError) as error:
         sys.stderr.write(f"build.py: {error}\n")
         return 1
     sums = "".join(f"{_digest(path)}  {path.name}\n" for path in made)
     (options.to / "SHA256SUMS").write_text(sums)
     sys.stdout.write(sums)
     return 0
+
+
+def _built(options: argparse.Namespace) -> list[Path]:
+    if options.only_msi:
+        options.to.mkdir(parents=True, exist_ok=True)
+        return [_msi(options, _wheel(ROOT / "packaging" / "agent", options.to, _environment()))]
+    made = build(options.to, options.cache, options.arch or list(ARCHITECTURES), options.version)
+    if options.msi is None:
+        sys.stderr.write("build.py: no .msi: it needs a Python for Windows; see --msi\n")
+        return made
+    return [*made, _msi(options, made[0])]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "SOURCE_DATE_EPOCH": epoch()}
 
 
 def build(to: Path, cache: Path, architectures: Iterable[str], named: str) -> list[Path]:
@@ -86,9 +120,9 @@ def build(to: Path, cache: Path, architectures: Iterable[str], named: str) -> li
         BuildError: a tool failed, or a library is not the one that was locked.
     """
     to.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch()}
+    environment = _environment()
     wheels = [_wheel(ROOT / "packaging" / name, to, environment) for name in ("agent", "collector")]
-    locked = dict(_locked())
+    locked = dict(_locked(LOCK))
     made = list(wheels)
     for architecture in architectures:
         fetched = _fetch(locked, architecture, cache)
@@ -97,6 +131,32 @@ def build(to: Path, cache: Path, architectures: Iterable[str], named: str) -> li
             staged = Path(folder)
             made += [_package(kind, architecture, named, staged, to, environment) for kind in ("deb", "rpm")]
     return made
+
+
+def _msi(options: argparse.Namespace, agent: Path) -> Path:
+    """The installer for Windows.
+
+    Args:
+        agent: the agent's wheel.
+
+    Raises:
+        BuildError: something is not given, or a library is not the one that was locked.
+        MsiError: a tool is missing, or the Python is not what it should be.
+    """
+    if options.msi is None or options.msi_sha256 is None:
+        raise BuildError("--msi: give the .zip of a Python for Windows, and its digest with --msi-sha256")
+    python = Path(options.msi)
+    own = f"-cp{msi.python_version(python).replace('.', '')}-"
+    locked = {
+        name: known
+        for name, known in _locked(WINDOWS_LOCK)
+        if own in name or name.endswith(ANY) or "-abi3-" in name or name.startswith("pyyaml-")
+    }
+    if not any(own in name for name in locked):
+        raise BuildError(f"{python}: no libraries are locked for its version; take one of {', '.join(PYTHONS)}")
+    with tempfile.TemporaryDirectory(prefix="farhand-build-") as folder:
+        _unpack(Path(folder), [*_fetch(locked, WINDOWS, options.cache), agent])
+        return msi.build(python, options.msi_sha256, Path(folder), options.version, options.to, int(epoch()))
 
 
 def _wheel(project: Path, to: Path, environment: dict[str, str]) -> Path:
@@ -145,15 +205,15 @@ def _unpack(site: Path, wheels: Iterable[Path]) -> None:
                 target.write_bytes(data)
 
 
-def _locked() -> Iterator[tuple[str, str]]:
+def _locked(lock: Path) -> Iterator[tuple[str, str]]:
     """File names and digests of the libraries."""
-    for line in LOCK.read_text().splitlines():
+    for line in lock.read_text().splitlines():
         digest, name = line.split()
         yield name, digest
 
 
-def _fits(name: str, architecture: str) -> bool:
-    return name.endswith(ANY) or ARCHITECTURES[architecture] in name
+def _machine(architecture: str) -> str:
+    return ARCHITECTURES.get(architecture, architecture)
 
 
 def _fetch(locked: dict[str, str], architecture: str, cache: Path) -> list[Path]:
@@ -163,13 +223,13 @@ def _fetch(locked: dict[str, str], architecture: str, cache: Path) -> list[Path]
         BuildError: one is not to be had, or is not what was locked.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    names = [name for name in locked if _fits(name, architecture)]
+    names = [name for name in locked if name.endswith(ANY) or _machine(architecture) in name]
     missing = [name for name in names if not (cache / name).exists()]
     wanted: dict[tuple[str, str], list[str]] = {}
     for name in missing:
         project, release, python = name.split("-")[:3]
         own = f"3.{python.removeprefix('cp3')}" if python.startswith("cp31") else PYTHONS[0]
-        machine = "any" if name.endswith(ANY) else ARCHITECTURES[architecture]
+        machine = "any" if name.endswith(ANY) else _machine(architecture)
         wanted.setdefault((own, machine), []).append(f"{project}=={release}")
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda item: _download(item[1], *item[0], cache), wanted.items()))
@@ -185,7 +245,8 @@ def _fetch(locked: dict[str, str], architecture: str, cache: Path) -> list[Path]
 
 def _download(wanted: list[str], python: str, machine: str, to: Path) -> None:
     """Fetch wheels for a Python and a machine; for the machine `any` those without compiled code."""
-    platforms = [f"--platform={glibc}_{machine}" for glibc in GLIBCS] if machine != "any" else ["--platform=any"]
+    whole = machine in ("any", WINDOWS)
+    platforms = [f"--platform={machine}"] if whole else [f"--platform={glibc}_{machine}" for glibc in GLIBCS]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *platforms]
     _run([*command, "--dest", str(to), *wanted], dict(os.environ))
@@ -194,18 +255,23 @@ def _download(wanted: list[str], python: str, machine: str, to: Path) -> None:
 def _write_lock(cache: Path) -> int:
     """Lock the newest libraries, for every Python and architecture."""
     cache.mkdir(parents=True, exist_ok=True)
+    for lock, machines in ((LOCK, tuple(ARCHITECTURES.values())), (WINDOWS_LOCK, (WINDOWS,))):
+        _lock(lock, machines, cache)
+    return 0
+
+
+def _lock(lock: Path, machines: Iterable[str], cache: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="farhand-lock-") as folder:
         _download(list(PURE), PYTHONS[0], "any", Path(folder))
-        for machine in ARCHITECTURES.values():
+        for machine in machines:
             for python in PYTHONS:
                 # Of PyYAML only the half without compiled code is used: one Python's wheel will do.
                 named = [name for name in COMPILED if name != "pyyaml" or python == PYTHONS[0]]
                 _download(named, python, machine, Path(folder))
         wheels = sorted(Path(folder).iterdir())
-        LOCK.write_text("".join(f"{_digest(path)}  {path.name}\n" for path in wheels))
+        lock.write_text("".join(f"{_digest(path)}  {path.name}\n" for path in wheels))
         for path in wheels:
             shutil.copy(path, cache / path.name)
-    return 0
 
 
 def _digest(path: Path) -> str:

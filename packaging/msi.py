@@ -14,7 +14,6 @@ import subprocess  # noqa: TID251 - it runs the tools that build
 import tempfile
 import uuid
 import zipfile
-from collections.abc import Iterable
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
@@ -41,13 +40,13 @@ def why_not() -> str | None:
     return f"{', '.join(missing)} not installed (Debian: wixl, msitools)" if missing else None
 
 
-def build(python: Path, digest: str, wheels: Iterable[Path], named: str, to: Path, made_at: int) -> Path:
+def build(python: Path, digest: str, site: Path, named: str, to: Path, made_at: int) -> Path:
     """Build the installer.
 
     Args:
         python: the embeddable package of python.org for amd64, a .zip.
         digest: its SHA-256, as python.org publishes it.
-        wheels: the agent and its libraries for this Python.
+        site: the agent and its libraries for this Python, unpacked.
         named: the version; Windows compares its first three numbers.
         made_at: time of every file in it, in seconds since 1970.
 
@@ -64,7 +63,7 @@ def build(python: Path, digest: str, wheels: Iterable[Path], named: str, to: Pat
     with tempfile.TemporaryDirectory(prefix="farhand-msi-") as name:
         folder = Path(name)
         tree = folder / "tree"
-        _lay_out(tree, python, wheels)
+        _lay_out(tree, python, site)
         for path in (tree, *tree.rglob("*")):
             os.utime(path, (made_at, made_at))
         (folder / "files.wxs").write_text(fragment(tree), encoding="utf-8")
@@ -168,7 +167,7 @@ def _id(kind: str, name: str) -> str:
     return f"{kind}{hashlib.sha256(name.encode()).hexdigest()[:40]}"
 
 
-def _lay_out(tree: Path, python: Path, wheels: Iterable[Path]) -> None:
+def _lay_out(tree: Path, python: Path, site: Path) -> None:
     """Python, where it looks for modules, the commands, and the agent with its libraries."""
     number = python_version(python).replace(".", "")
     with zipfile.ZipFile(python) as archive:
@@ -177,11 +176,7 @@ def _lay_out(tree: Path, python: Path, wheels: Iterable[Path]) -> None:
                 _write(tree / name, archive.read(name))
     _write(tree / f"python{number}._pth", f"python{number}.zip\n.\nsite\n".encode())
     shutil.copy(WINDOWS / "farhand-agent.cmd", tree / "farhand-agent.cmd")
-    for wheel in wheels:
-        with zipfile.ZipFile(wheel) as archive:
-            for name in archive.namelist():
-                if not name.endswith(("/", "/RECORD")) and not name.startswith("cffi/"):
-                    _write(tree / "site" / name, archive.read(name))
+    shutil.copytree(site, tree / "site")
 
 
 def _write(path: Path, data: bytes) -> None:
