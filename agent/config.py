@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 import msgspec
 import yaml
 
-from agent.host.this_machine import ABSOLUTE, CONFIG_FILE, RUN_DIR, STATE_DIR, TOKEN_FILE
+from agent.host.this_machine import ABSOLUTE, AS_AGENT, CONFIG_FILE, RUN_DIR, STATE_DIR, TOKEN_FILE
 from agent.wire.signals import KINDS
 
 DEFAULT_PATH: Final = Path(CONFIG_FILE)
@@ -101,7 +101,7 @@ def load(path: Path | None) -> Config:
     except IsADirectoryError:
         raise ConfigError(f"{path or DEFAULT_PATH}: is a folder; give the path of an agent.yaml") from None
     except PermissionError as error:
-        words = "this user may not read it; run the command with sudo, or as the agent's user"
+        words = f"this user may not read it; run the command {AS_AGENT}"
         raise ConfigError(f"{path or DEFAULT_PATH}: {words}") from error
     except OSError as error:
         raise ConfigError(f"{path or DEFAULT_PATH}: {error.strerror}; make it a readable file") from error

@@ -18,12 +18,14 @@ if sys.platform == "win32":
     TOKEN_FILE: Final[str | None] = STATE_DIR + r"\enrolment-token"
     RUN_DIR: Final = r"HKLM\SOFTWARE\Farhand\Agent\UntilBoot"
     ABSOLUTE: Final = r"\A(?:[A-Za-z]:[\\/]|HKLM\\)"
+    AS_AGENT: Final = "as an administrator"
 elif sys.platform == "darwin":
     STATE_DIR: Final = "/var/db/farhand-agent"
     CONFIG_FILE: Final = "/etc/farhand/agent.yaml"
     TOKEN_FILE: Final[str | None] = None
     RUN_DIR: Final = "/var/run/farhand-agent"
     ABSOLUTE: Final = r"\A/"
+    AS_AGENT: Final = "with sudo"
 else:
     STATE_DIR: Final = "/var/lib/farhand-agent"
     CONFIG_FILE: Final = "/etc/farhand/agent.yaml"
@@ -33,6 +35,8 @@ else:
     """A folder of which nothing is left when the system was started anew; on Windows a key of the registry."""
     ABSOLUTE: Final = r"\A/"
     """How an absolute path begins, as a pattern."""
+    AS_AGENT: Final = "with sudo, or as the agent's user"
+    """How a command sees what the agent sees."""
 
 
 def this_machine(events: str = "") -> Host:
@@ -47,13 +51,14 @@ def this_machine(events: str = "") -> Host:
         from .windows_registry import WindowsRegistry
 
         return WindowsHost(WindowsCalls(), WindowsRegistry())
-    if sys.platform == "darwin":
+    elif sys.platform == "darwin":  # noqa: RET505 - so that each system's type checker sees its own half
         from .macos import MacosHost
 
         return MacosHost()
-    from .linux import LinuxHost, kernel_events
+    else:
+        from .linux import LinuxHost, kernel_events
 
-    return LinuxHost(events=kernel_events(events))
+        return LinuxHost(events=kernel_events(events))
 
 
 def take_token() -> str | None:

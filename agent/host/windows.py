@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from agent.host import (
+    FileStamp,
     HidDevice,
     HostError,
     KernelEvent,
@@ -47,6 +48,7 @@ from .windows_zones import iana_name
 TICKS_PER_S: Final = 10_000_000
 MAX_PROCESSES: Final = 10_000
 MAX_HOMES: Final = 100
+MAX_ARGUMENTS_BYTES: Final = 4096
 SAME_PICTURE_S: Final = 0.5
 """As on Linux: for how long one look at all processes serves."""
 TIME_ZONE: Final = r"HKLM\SYSTEM\CurrentControlSet\Control\TimeZoneInformation"
@@ -136,6 +138,12 @@ class WindowsHost(WindowsNetwork):
     def exists(self, path: str) -> bool:
         return self._files.exists(path)
 
+    def matching(self, path: str) -> tuple[str, ...]:
+        return self._files.matching(path)
+
+    def stamp(self, path: str) -> FileStamp | None:
+        return self._files.stamp(path)
+
     def list_dir(self, path: str) -> tuple[str, ...]:
         return self._files.list_dir(path)
 
@@ -206,6 +214,9 @@ class WindowsHost(WindowsNetwork):
     def _process(self, pid: int, parent_pid: int, name: str) -> Process:
         path = self._calls.process_path(pid)
         return Process(pid=pid, parent_pid=parent_pid, name=name, path=slashed(path) if path else None)
+
+    def command_line(self, pid: int) -> tuple[str, ...]:
+        return self._calls.process_arguments(pid, MAX_ARGUMENTS_BYTES)
 
     def process_started_at(self, pid: int) -> datetime | None:
         created = self._calls.process_created(pid)

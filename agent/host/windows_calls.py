@@ -25,6 +25,8 @@ _BUFFER_OVERFLOW: Final = 111
 _RSMB: Final = 0x52534D42
 _SNAP_PROCESSES: Final = 0x2
 _QUERY_LIMITED: Final = 0x1000
+_COMMAND_LINE: Final = 60  # ProcessCommandLineInformation, Windows 8.1
+_LONGEST_COMMAND_LINE: Final = 66 * 1024
 _ALL_OWNERS: Final = 5  # TCP_TABLE_OWNER_PID_ALL
 _ESTATS: Final = {"data": (1, 96), "path": (3, 160)}
 """TCP_ESTATS_TYPE and bytes of its dynamic information, version 0."""
@@ -132,6 +134,33 @@ class WindowsCalls:
             return times[0] if kernel.GetProcessTimes(c_void_p(handle), *each) else None
         finally:
             kernel.CloseHandle(c_void_p(handle))
+
+    def process_arguments(self, pid: int, most_bytes: int) -> tuple[str, ...]:
+        """Arguments of a process; empty where it may not be opened or is gone."""
+        kernel, split = self._library("kernel32"), self._library("shell32").CommandLineToArgvW
+        kernel.OpenProcess.restype = split.restype = c_void_p
+        handle = kernel.OpenProcess(_QUERY_LIMITED, 0, pid)
+        if not handle:
+            return ()
+        buffer, size = create_string_buffer(_LONGEST_COMMAND_LINE), c_uint32()
+        try:
+            query = self._library("ntdll").NtQueryInformationProcess
+            if query(c_void_p(handle), _COMMAND_LINE, buffer, len(buffer), byref(size)):
+                return ()
+        finally:
+            kernel.CloseHandle(c_void_p(handle))
+        # UNICODE_STRING: its length in bytes, then behind the pointer the text itself.
+        length = min(int.from_bytes(buffer.raw[:2], "little"), most_bytes)
+        text, count = buffer.raw[16 : 16 + length].decode("utf-16-le", "replace"), c_uint32()
+        words = split(ctypes.c_wchar_p(text), byref(count)) if text.strip() else None
+        if not words:
+            return ()
+        try:
+            return tuple(
+                (ctypes.c_wchar_p * count.value).from_address(words)[index] or "" for index in range(count.value)
+            )
+        finally:
+            kernel.LocalFree(c_void_p(words))
 
     def tcp_table(self, family: int) -> bytes:
         """MIB_TCPTABLE_OWNER_PID or MIB_TCP6TABLE_OWNER_PID, by family 2 or 23."""

@@ -13,11 +13,14 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Final
 
-from agent.host import HostBrokenError, HostDeniedError, HostError
+from agent.host import FileStamp, HostBrokenError, HostDeniedError, HostError
 
 MAX_NAMES: Final = 10_000
+MAX_MATCHES: Final = 64
 MAX_TEXT_BYTES: Final = 64 * 1024
 
 
@@ -73,9 +76,24 @@ class WindowsFiles:
 
     def exists(self, path: str) -> bool:
         """As `Host.exists`."""
+        return any(self._found(path))
+
+    def matching(self, path: str) -> tuple[str, ...]:
+        """As `Host.matching`."""
+        return tuple(sorted(islice(self._found(path), MAX_MATCHES)))
+
+    def stamp(self, path: str) -> FileStamp | None:
+        """As `Host.stamp`."""
+        try:
+            found = os.stat(self._root + path)
+        except OSError:
+            return None
+        return FileStamp(changed_at=datetime.fromtimestamp(found.st_mtime, UTC), size=found.st_size)
+
+    def _found(self, path: str) -> Iterator[str]:
         path = path.rstrip("/")
-        starts = [home + path[1:] for home in self._homes()] if path.startswith("~") else [path]
-        return any(any(self._matching(start)) for start in starts)
+        for start in [home + path[1:] for home in self._homes()] if path.startswith("~") else [path]:
+            yield from self._matching(start)
 
     def _matching(self, path: str) -> Iterator[str]:
         """What exists under a name in which * may stand."""

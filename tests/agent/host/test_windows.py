@@ -171,7 +171,10 @@ def test_processes_have_paths_with_forward_slashes_as_far_as_they_may_be_opened(
         processes=[entry(0, 0, "[System Process]"), entry(4, 0, "System"), entry(900, 4, "AnyDesk.exe")],
         process_path={900: r"C:\Program Files (x86)\AnyDesk\AnyDesk.exe"},
         process_created={900: FILETIME_OF_2026},
+        process_arguments={900: ("AnyDesk.exe", "--service")},
     )
+    assert host.command_line(900) == ("AnyDesk.exe", "--service")
+    assert host.command_line(901) == ()
     system, tool = host.processes()
     assert (system.pid, system.name, system.path) == (4, "System", None)
     assert (tool.pid, tool.parent_pid, tool.name) == (900, 4, "AnyDesk.exe")
@@ -340,6 +343,11 @@ def test_files_are_found_by_home_star_and_in_any_case(tmp_path: Path) -> None:
     assert host.exists("~/AppData/Local/tool-*/tool.exe")
     assert host.exists("/Program Files/*/anyd*.exe")
     assert not host.exists("~/AppData/Local/Other-*")
+    assert host.matching("~/AppData/Local/tool-*") == ("/Users/bob/AppData/Local/Tool-1.2",)
+    stamp = host.stamp("/Program Files/AnyDesk/AnyDesk.exe")
+    assert stamp is not None
+    assert stamp.size == 2
+    assert host.stamp("/nowhere") is None
     assert host.list_dir("/Program Files") == ("AnyDesk",)
     assert host.list_dir("/nowhere") == ()
     assert host.read_text("/Program Files/AnyDesk/AnyDesk.exe") == "MZ"

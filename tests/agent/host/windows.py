@@ -78,6 +78,9 @@ class FakeCalls(WindowsCalls):
     def process_created(self, pid: int) -> int | None:
         return self._answer("process_created").get(pid)  # type: ignore[attr-defined]
 
+    def process_arguments(self, pid: int, most_bytes: int) -> tuple[str, ...]:
+        return self.answers.get("process_arguments", {}).get(pid, ())  # type: ignore[attr-defined]
+
     def tcp_table(self, family: int) -> bytes:
         return bytes(self._answer(f"tcp_table_{family}"))  # type: ignore[call-overload]
 
