@@ -34,8 +34,11 @@ def usb_key(device: UsbDevice) -> bytes:
 
 
 def display_key(display: Display) -> bytes:
-    """The same for a monitor: its whole EDID, or its place where that could not be read."""
-    return _digest("display", (display.edid_sha256 or display.connector,))
+    """The same for a monitor: its whole EDID, or who it says it is where the system gives no EDID, or its place."""
+    if display.edid_sha256 is not None or display.product_code is None:
+        return _digest("display", (display.edid_sha256 or display.connector,))
+    number = str(display.serial_number)
+    return _digest("display", (display.vendor, display.product_code, number, display.serial_text, display.name))
 
 
 def fold(

@@ -142,6 +142,13 @@ def test_a_monitor_that_could_not_be_read_is_known_by_its_place() -> None:
     assert display_key(one) != display_key(other)
 
 
+def test_a_monitor_without_a_description_is_known_by_who_it_says_it_is() -> None:
+    """As with Apple's processors, wherever it is connected."""
+    one = Display(connector="dispext0", vendor="DEL", product_code="a0ec", serial_number=7)
+    assert display_key(one) == display_key(msgspec.structs.replace(one, connector="dispext1"))
+    assert display_key(one) != display_key(msgspec.structs.replace(one, serial_number=8))
+
+
 def test_polls_of_one_kind_say_nothing_about_the_other() -> None:
     known = shown(polled({}, minutes(0), STICK), minutes(1), monitor("DEL", "d0c7"))
     known = polled(known, minutes(5))
