@@ -19,6 +19,7 @@ import msgspec
 from agent.wire.signals import TimingWindow
 
 from .estimating import VERSION
+from .estimating.__main__ import READY
 from .estimating.window import answer_of
 from .judgement.answer import Answer
 from .metrics import Metrics
@@ -29,6 +30,8 @@ from .store.writer import StoreUnavailableError
 log = logging.getLogger(__name__)
 LOOK_S: Final = 1.0
 """Pause while nothing waits."""
+RETRY_S: Final = 30.0
+"""Pause after something failed."""
 AT_ONCE: Final = 16
 """Windows between two looks at the database: up to four seconds of work, mostly a quarter."""
 MOST_WAITING: Final = 2000
@@ -46,6 +49,10 @@ async def here(window: bytes) -> Answer | None:
     return answer_of(msgspec.json.decode(window, type=TimingWindow))
 
 
+class NoWorkerError(Exception):
+    """The process that estimates cannot be started. Windows wait until it can."""
+
+
 class Worker:
     """The process that estimates: started with the first window, and again after it ended."""
 
@@ -53,7 +60,11 @@ class Worker:
         self._process: asyncio.subprocess.Process | None = None
 
     async def answer(self, window: bytes) -> Answer | None:
-        """What a window says; None when the process ended over it, or took too long."""
+        """What a window says; None when the process ended over it, or took too long.
+
+        Raises:
+            NoWorkerError: there is no such process.
+        """
         process = await self._running()
         assert process.stdin is not None
         assert process.stdout is not None
@@ -74,6 +85,10 @@ class Worker:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )
+            assert self._process.stdout is not None
+            if await asyncio.wait_for(self._process.stdout.readline(), LONGEST_S) != READY:
+                await self.stop()
+                raise NoWorkerError(f"{sys.executable} -m collector.estimating ends at once; its own words are above")
         return self._process
 
     async def stop(self) -> None:
@@ -93,14 +108,14 @@ async def run(store: Store, metrics: Metrics) -> None:
         while True:
             try:
                 done = await estimate_some(store, metrics, worker.answer)
-            except StoreUnavailableError as error:
-                log.warning("estimating: the store is not available, trying again: %s", error)
-                done = 0
+                pause_s = 0.0 if done else LOOK_S
+            except (StoreUnavailableError, NoWorkerError, OSError, TimeoutError) as error:
+                log.warning("estimating: %s; trying again in %g s", error or type(error).__name__, RETRY_S)
+                pause_s = RETRY_S
             except Exception:
-                log.exception("estimating failed; it is tried again")
-                done = 0
-            if not done:
-                await asyncio.sleep(LOOK_S)
+                log.exception("estimating failed; trying again in %g s", RETRY_S)
+                pause_s = RETRY_S
+            await asyncio.sleep(pause_s)
     finally:
         await worker.stop()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -181,6 +183,36 @@ def _over_time(world: World, count: int) -> list[TimingWindow]:
         msgspec.structs.replace(each, started_at=world.now - timedelta(minutes=place))
         for place, each in enumerate(seen, 1)
     ]
+
+
+def test_it_runs_beside_a_collector_and_ends_with_it(world: World) -> None:
+    laptop = world.enrol()
+    world.report(laptop, tools("tigervnc"), sessions(session(rtt_ms=10.1)), timing(*_over_time(world, 3)))
+
+    async def beside() -> None:
+        task = asyncio.create_task(estimator.run(world.store, world.app.state.services.metrics))
+        async with asyncio.timeout(20):
+            while FAR not in rules(await asyncio.to_thread(judged, world, laptop)):
+                await asyncio.sleep(0.05)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(beside())
+    mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    assert not any(b"collector.estimating" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in mine)
+
+
+def test_without_a_process_beside_the_collector_windows_wait(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(estimator.sys, "executable", "/bin/false")
+    world.report(world.enrol(), timing(window(world, 160)))
+
+    async def ask() -> None:
+        await estimator.estimate_some(world.store, world.app.state.services.metrics, estimator.Worker().answer)
+
+    with pytest.raises(estimator.NoWorkerError, match="ends at once"):
+        asyncio.run(ask())
+    assert estimate(world) == 1
 
 
 def test_the_process_beside_the_collector_answers_and_comes_back_when_it_ends(world: World) -> None:
