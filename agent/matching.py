@@ -32,6 +32,8 @@ class Found:
     """Those of the catalogue's artefacts that were found."""
     enabled: bool
     """One of its services starts by itself."""
+    renamed: bool = False
+    """One of its processes runs under another name than its file's own."""
 
 
 class Names:
@@ -91,23 +93,35 @@ def of_role(catalogue: Catalogue, *roles: Role) -> Catalogue:
     return msgspec.structs.replace(catalogue, tools=tuple(tool for tool in catalogue.tools if tool.role in roles))
 
 
-def find_tools(catalogue: Catalogue, host: Host) -> tuple[Found, ...]:
-    """All tools of the catalogue that are on the machine, in the catalogue's order."""
+def find_tools(
+    catalogue: Catalogue,
+    host: Host,
+    *,
+    paths: Mapping[str, tuple[str, ...]] | None = None,
+    renamed: Mapping[str, str] | None = None,
+) -> tuple[Found, ...]:
+    """All tools of the catalogue that are on the machine, in the catalogue's order.
+
+    Args:
+        paths: which of a tool's paths are known to exist, by its id; None: all are looked for.
+        renamed: the catalogue's word for programs that run under another name, by path.
+    """
     processes = _processes_by_pattern(catalogue, host)
     services = _services_by_pattern(catalogue, host)
-    found = (_find(tool, host, processes, services) for tool in catalogue.tools)
+    look = _Look(host, processes, services, paths, _renamed_by_word(host, renamed or {}))
+    found = (look.find(tool) for tool in catalogue.tools)
     return tuple(one for one in found if one is not None)
 
 
-def find_running(catalogue: Catalogue, host: Host) -> tuple[Found, ...]:
+def find_running(catalogue: Catalogue, host: Host, renamed: Mapping[str, str] | None = None) -> tuple[Found, ...]:
     """Only those tools that run; looks for files and services of no other, so it is cheap."""
     processes = _processes_by_pattern(catalogue, host)
-    tools = [
-        tool for tool in catalogue.tools if not processes.keys().isdisjoint(artefacts(tool, host.system).processes)
-    ]
+    others = _renamed_by_word(host, renamed or {})
+    tools = [tool for tool in catalogue.tools if _runs(artefacts(tool, host.system), processes, others)]
     services = _services_by_pattern(catalogue, host) if any(tool.needs_second_artefact for tool in tools) else {}
-    found = (_find(tool, host, processes, services) for tool in tools)
-    return tuple(one for one in found if one is not None)
+    look = _Look(host, processes, services, None, others)
+    found = (look.find(tool) for tool in tools)
+    return tuple(one for one in found if one is not None and one.processes)
 
 
 def artefacts(tool: ToolEntry, system: System) -> Artefacts:
@@ -115,27 +129,58 @@ def artefacts(tool: ToolEntry, system: System) -> Artefacts:
     return {"linux": tool.linux, "macos": tool.macos, "windows": tool.windows}[system]
 
 
-def _find(
-    tool: ToolEntry,
-    host: Host,
-    processes: Mapping[str, list[Process]],
-    services: Mapping[str, list[Service]],
-) -> Found | None:
-    known = artefacts(tool, host.system)
-    listed = Artefacts(
-        processes=tuple(pattern for pattern in known.processes if pattern in processes),
-        services=tuple(pattern for pattern in known.services if pattern in services),
-        paths=tuple(path for path in known.paths if host.exists(path)),
-    )
-    if not (listed.paths or listed.services or (listed.processes and not tool.needs_second_artefact)):
-        return None
-    running = {process.pid: process for pattern in listed.processes for process in processes[pattern]}
-    return Found(
-        tool=tool,
-        processes=tuple(running[pid] for pid in sorted(running)),
-        listed=listed,
-        enabled=any(service.enabled for pattern in listed.services for service in services[pattern]),
-    )
+def _runs(known: Artefacts, processes: Mapping[str, list[Process]], renamed: Mapping[str, list[Process]]) -> bool:
+    if not processes.keys().isdisjoint(known.processes):
+        return True
+    return bool(renamed) and not renamed.keys().isdisjoint((*known.identities, *known.processes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One look at a machine."""
+
+    host: Host
+    processes: Mapping[str, list[Process]]
+    services: Mapping[str, list[Service]]
+    paths: Mapping[str, tuple[str, ...]] | None
+    renamed: Mapping[str, list[Process]]
+
+    def find(self, tool: ToolEntry) -> Found | None:
+        """The tool, where enough of it is there."""
+        known = artefacts(tool, self.host.system)
+        claims = tuple(word for word in (*known.identities, *known.processes) if word in self.renamed)
+        listed = Artefacts(
+            processes=tuple(pattern for pattern in known.processes if pattern in self.processes),
+            services=tuple(pattern for pattern in known.services if pattern in self.services),
+            paths=self._existing(tool, known),
+            identities=claims,
+        )
+        named = listed.processes and not tool.needs_second_artefact
+        if not (listed.paths or listed.services or named or claims):
+            return None
+        running = {process.pid: process for pattern in listed.processes for process in self.processes[pattern]}
+        running |= {process.pid: process for word in claims for process in self.renamed[word]}
+        return Found(
+            tool=tool,
+            processes=tuple(running[pid] for pid in sorted(running)),
+            listed=listed,
+            enabled=any(service.enabled for pattern in listed.services for service in self.services[pattern]),
+            renamed=bool(claims),
+        )
+
+    def _existing(self, tool: ToolEntry, known: Artefacts) -> tuple[str, ...]:
+        if self.paths is not None:
+            return self.paths.get(tool.id, ())
+        return tuple(path for path in known.paths if self.host.exists(path))
+
+
+def _renamed_by_word(host: Host, renamed: Mapping[str, str]) -> dict[str, list[Process]]:
+    found: dict[str, list[Process]] = {}
+    for process in host.processes() if renamed else ():
+        word = renamed.get(process.path.replace("\\", "/")) if process.path is not None else None
+        if word is not None:
+            found.setdefault(word, []).append(process)
+    return found
 
 
 def _processes_by_pattern(catalogue: Catalogue, host: Host) -> dict[str, list[Process]]:

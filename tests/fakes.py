@@ -208,6 +208,10 @@ class FakeHost:
         found = self._files.get(path)
         return (found.encode() if isinstance(found, str) else found)[:most] if found is not None else None
 
+    def read_part(self, path: str, offset: int, most: int) -> bytes | None:
+        found = self.read_bytes(path, offset + most)
+        return found[offset:] if found is not None else None
+
     def real_path(self, path: str) -> str | None:
         return self._links.get(path) or (path if self.exists(path) else None)
 

@@ -109,6 +109,14 @@ class Host(Protocol):
         """
         ...
 
+    def read_part(self, path: str, offset: int, most: int) -> bytes | None:
+        """At most `most` bytes of a plain file from there on, never more than 64 KB; None where it does not exist.
+
+        Raises:
+            HostDeniedError: this agent may not read it.
+        """
+        ...
+
     def real_path(self, path: str) -> str | None:
         """Where a link leads in the end; None where it does not exist."""
         ...

@@ -23,7 +23,7 @@ from typing import Final
 from agent.host import FileStamp, HostBrokenError, HostDeniedError, HostError
 
 from . import running
-from .proc import read_bytes
+from .proc import read_bytes, read_part
 
 MAX_TEXT_BYTES: Final = 64 * 1024
 MAX_NAMES: Final = 10_000
@@ -62,6 +62,14 @@ class PosixHost(ABC):
                 return None
             raise HostBrokenError(f"{path}: {error.strerror}") from error
         raise HostError(f"{path}: not a plain file")
+
+    def read_part(self, path: str, offset: int, most: int) -> bytes | None:
+        try:
+            return read_part(self._root + path, offset, most)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise HostDeniedError(f"{path}: {error.strerror}") from error
 
     def real_path(self, path: str) -> str | None:
         try:

@@ -144,6 +144,9 @@ class WindowsHost(WindowsNetwork):
     def stamp(self, path: str) -> FileStamp | None:
         return self._files.stamp(path)
 
+    def read_part(self, path: str, offset: int, most: int) -> bytes | None:
+        return self._files.read_part(path, offset, most)
+
     def list_dir(self, path: str) -> tuple[str, ...]:
         return self._files.list_dir(path)
 

@@ -55,6 +55,17 @@ class WindowsFiles:
         except OSError as error:
             raise HostBrokenError(f"{path}: {error.strerror}") from error
 
+    def read_part(self, path: str, offset: int, most: int) -> bytes | None:
+        """As `Host.read_part`."""
+        try:
+            with open(self._root + path, "rb", buffering=0) as file:
+                file.seek(offset)
+                return file.read(min(most, MAX_TEXT_BYTES))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise HostDeniedError(f"{path}: {error.strerror}") from error
+
     def real_path(self, path: str) -> str | None:
         """As `Host.real_path`."""
         try:

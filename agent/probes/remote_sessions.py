@@ -6,8 +6,8 @@ A program that the catalogue does not know (a renamed tunnel) counts as one when
 a connection to elsewhere; it stays unnamed.
 Evasion: a relay that ends the connection hides the distance behind it; an unknown tunnel over UDP, or one in two
 processes, looks like a viewer on the laptop itself, as does any unknown one of another account where the agent is not
-root; a tool that dials out to its maker's relay, or shows the screen over UDP, accepts no connection and is not seen
-here (remote_tools sees it).
+root; a tool that dials out to its maker's relay, or shows the screen over UDP, accepts no connection: it is seen by the
+signs that the catalogue knows of its sessions, without the other end, or not at all.
 Looks alike: a browser that opens a tool's own page on the laptop, a viewer that shows other machines at the same time.
 Privacy: the tool, the other address, counters and round trips. Never content, never an account's name, never the name
 of an unknown program.
@@ -15,18 +15,31 @@ of an unknown program.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Final
 
+from msgspec import UNSET
+
 from agent.host import Host, Socket, TcpInfo
+from agent.marks import live_signs
 from agent.matching import REMOTE_ACCESS, Found, find_running, of_role
 from agent.probe import Given, Probe, Unavailable, plain
+from agent.tool_note import read_note
 from agent.wire.settings import ToolEntry
-from agent.wire.signals import UNKNOWN_TUNNEL, RemoteLogin, RemoteSession, RemoteSessions, Tunnel
+from agent.wire.signals import (
+    UNKNOWN_TUNNEL,
+    RelayedSession,
+    RemoteLogin,
+    RemoteSession,
+    RemoteSessions,
+    RemoteTools,
+    Tunnel,
+)
 
 MAX_SESSIONS: Final = 64
 MAX_LOGINS: Final = 64
+MAX_EVIDENCE: Final = 16
 ANY_ADDRESS: Final = ("0.0.0.0", "::")
 ACCEPTS: Final = ("control", "login")
 """Roles of tools whose accepted connections are sessions."""
@@ -46,7 +59,8 @@ def collect(given: Given) -> RemoteSessions:
             "no catalogue of remote-access tools",
             "it comes with enrolment, and only the agent's own user may read it",
         )
-    running = find_running(of_role(given.catalogue, *REMOTE_ACCESS), given.host)
+    renamed = read_note(given.notes.get(RemoteTools.kind, b"")).renamed
+    running = find_running(of_role(given.catalogue, *REMOTE_ACCESS), given.host, renamed)
     hidden = sorted(one.tool.id for one in running if any(process.path is None for process in one.processes))
     if hidden:
         raise Unavailable("denied", f"may not see the connections of {', '.join(hidden)}", "run the agent as root")
@@ -61,6 +75,7 @@ def collect(given: Given) -> RemoteSessions:
         sessions=tuple(sessions[:MAX_SESSIONS]),
         logins=logins[:MAX_LOGINS],
         omitted=max(0, len(sessions) - MAX_SESSIONS) + max(0, len(logins) - MAX_LOGINS),
+        relayed=_relayed(given.host, view, running, {session.tool for session in sessions}) or UNSET,
     )
 
 
@@ -99,6 +114,11 @@ class View:
             else:
                 self._established[_ends(one)] = one
                 self._held.setdefault(one.pid, []).append(one)
+
+    @property
+    def sockets(self) -> tuple[Socket, ...]:
+        """All established connections."""
+        return tuple(self._established.values())
 
     def _near_ends(self) -> list[Socket]:
         """The other ends, within this machine, of connections that came in to a tool."""
@@ -194,6 +214,26 @@ def _session(host: Host, view: View, one: Socket, tool: ToolEntry) -> RemoteSess
         rtt_ms=info.rtt_ms if info else None,
         tunnel=tunnel,
     )
+
+
+def _relayed(
+    host: Host, view: View, running: Iterable[Found], connected: Collection[str]
+) -> tuple[RelayedSession, ...]:
+    """Sessions that show no connection: those of tools without one, by the signs that the catalogue knows of them."""
+    found = []
+    for one in running:
+        signs = live_signs(one, host, view.sockets) if one.tool.id not in connected else ()
+        if signs:
+            since = min((sign.since for sign in signs if sign.since is not None), default=None)
+            words = dict.fromkeys(word for sign in signs for word in sign.words)
+            found.append(
+                RelayedSession(
+                    tool=one.tool.id,
+                    evidence=tuple(words)[:MAX_EVIDENCE],
+                    age_s=None if since is None else max(0.0, (host.now() - since) / timedelta(seconds=1)),
+                )
+            )
+    return tuple(sorted(found, key=lambda session: session.tool)[:MAX_SESSIONS])
 
 
 def _traffic(info: TcpInfo | None) -> int:

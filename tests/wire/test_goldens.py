@@ -20,6 +20,11 @@ from agent.wire.signals import (
     Displays,
     HardwareEvent,
     HardwareHistory,
+    RelayedSession,
+    RemoteSessions,
+    RemoteTool,
+    RemoteTools,
+    ToolSetup,
     UsbDevice,
     UsbDevices,
     UsbInterface,
@@ -84,6 +89,17 @@ def sample(name: str) -> wire.Report:
         through = session(peer="127.0.0.1", age_s=12.5)
         return laptop.report(
             NOON, PLATFORM, CLOCK, POWER, tools("tigervnc", "anydesk"), sessions(session(), through), **fixed
+        )
+    if name == "setup":
+        setup = ToolSetup(renamed=True, unattended=True, tenant="ab" * 8, place="user", found_at=NOON)
+        plain = RemoteTool(tool="rustdesk", installed=True, service=False, running=False, setup=ToolSetup())
+        found = RemoteTool(tool="anydesk", installed=True, service=True, running=True, setup=setup)
+        relayed = RelayedSession(tool="anydesk", evidence=("file:~/.anydesk/connection_trace.txt",), age_s=60.5)
+        return laptop.report(
+            NOON,
+            RemoteTools(catalogue_version=2, tools=(found, plain)),
+            RemoteSessions(sessions=(), logins=(), relayed=(relayed,)),
+            **fixed,
         )
     if name == "quiet":
         return laptop.report(NOON, NO_SESSIONS, **fixed)
@@ -155,7 +171,7 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["everything", "quiet", "failures", "network", "hardware", "habits", "input", "timing", "history"]
+    "name", ["everything", "quiet", "setup", "failures", "network", "hardware", "habits", "input", "timing", "history"]
 )
 def test_todays_report_is_written_as_its_golden(name: str) -> None:
     assert json.loads(wire.encode_report(sample(name))) == json.loads((FOLDER / "v1" / f"{name}.json").read_bytes())

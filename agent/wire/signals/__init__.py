@@ -22,7 +22,17 @@ from .network import (
     NetworkInterface,
     NetworkPath,
 )
-from .remote import UNKNOWN_TUNNEL, RemoteLogin, RemoteSession, RemoteSessions, RemoteTool, RemoteTools, Tunnel
+from .remote import (
+    UNKNOWN_TUNNEL,
+    RelayedSession,
+    RemoteLogin,
+    RemoteSession,
+    RemoteSessions,
+    RemoteTool,
+    RemoteTools,
+    ToolSetup,
+    Tunnel,
+)
 from .timing import SessionTiming, TimingWindow
 
 SIGNALS: tuple[type[Signal], ...] = (
@@ -74,6 +84,7 @@ __all__ = [
     "Posture",
     "Power",
     "Presence",
+    "RelayedSession",
     "RemoteLogin",
     "RemoteSession",
     "RemoteSessions",
@@ -83,6 +94,7 @@ __all__ = [
     "Sha256",
     "Signal",
     "TimingWindow",
+    "ToolSetup",
     "Tunnel",
     "UsbDevice",
     "UsbDevices",

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from .base import Count, NonNegative, Port, Signal
+
+
+class ToolSetup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a remote-access tool is set up here, as far as the catalogue says how to tell."""
+
+    renamed: bool = False
+    """One of its programs runs under another name than the one that its file carries."""
+    unattended: bool | None = None
+    """A password, a PIN or the like is set up, so that nobody at the laptop has to consent. That it is set is sent, and
+    never what it is; empty where it cannot be told."""
+    tenant: str = ""
+    """Digest of whose installation it is (an instance, a server, the part of an account after the @), 16 hexadecimal
+    digits; empty where nothing says it."""
+    place: str = ""
+    """Where it lies: "system" in folders that only an administrator writes to, "user" in somebody's home directory;
+    empty where nothing of it lies anywhere."""
+    found_at: datetime | None = None
+    """When this agent found it first, by the laptop's clock; empty where it was there when the agent looked first."""
 
 
 class RemoteTool(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +44,8 @@ class RemoteTool(msgspec.Struct, frozen=True, kw_only=True):
     """TCP ports that its processes accept connections on from other machines, ascending, at most 16."""
     evidence: tuple[str, ...] = ()
     """The catalogue's artefacts that matched, such as "process:x11vnc" or "unit:anydesk.service"; at most 16."""
+    setup: ToolSetup | UnsetType = UNSET
+    """How it is set up; not sent by agents that do not look."""
 
 
 class RemoteTools(Signal, frozen=True, kw_only=True):
@@ -95,6 +117,17 @@ class RemoteLogin(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the login."""
 
 
+class RelayedSession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A session that goes through its maker's relay, or whose connection was not found: known by what it leaves."""
+
+    tool: str
+    """Catalogue id of the tool."""
+    evidence: tuple[str, ...]
+    """The catalogue's words for what was found, such as "process:TeamViewer_Desktop"; at most 16."""
+    age_s: NonNegative | None = None
+    """Seconds since the process that shows it was started, or the file that shows it was changed."""
+
+
 class RemoteSessions(Signal, frozen=True, kw_only=True):
     """Sessions that control this laptop from elsewhere right now. No content, only who, how much and how far."""
 
@@ -111,3 +144,10 @@ class RemoteSessions(Signal, frozen=True, kw_only=True):
     """Remote logins, at most 64."""
     omitted: Count = 0
     """How many more there were."""
+    relayed: tuple[RelayedSession, ...] | UnsetType = UNSET
+    """Live sessions without a connection to ask about, one a tool; not sent where there is none."""
+
+    @property
+    def by_evidence(self) -> tuple[RelayedSession, ...]:
+        """The relayed sessions, none where the field was not sent."""
+        return () if self.relayed is UNSET else self.relayed

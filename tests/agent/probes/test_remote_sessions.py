@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from agent.host import Login, Process, Socket, TcpInfo
 from agent.probe import Given, Unavailable
 from agent.probes import remote_sessions
+from agent.tool_note import Note
 from agent.wire.report import decode_signal, encode_signal
-from agent.wire.signals import RemoteLogin, RemoteSession, RemoteSessions, Tunnel
+from agent.wire.settings import Artefacts, Catalogue, Live, ToolEntry
+from agent.wire.signals import RelayedSession, RemoteLogin, RemoteSession, RemoteSessions, Tunnel
 from tests.fakes import NOON, FakeHost, connection, figures, listening, program
 
 from .catalogue import CATALOGUE
@@ -358,3 +361,54 @@ def test_whatever_a_machine_calls_itself_can_be_sent(text: str) -> None:
     decoded = decode_signal("remote_sessions", encode_signal(signal))
     assert decoded == signal
     assert len(signal.logins[0].peer_address) == min(len(text), 256)
+
+
+SIGNED = Catalogue(
+    version=8,
+    tools=(
+        ToolEntry(
+            id="desk",
+            linux=Artefacts(processes=("deskd", "desk-show"), live=(Live(process="desk-show", arguments=("--on",)),)),
+            windows=Artefacts(processes=("desk.exe",), identities=("Desk",), live=(Live(process="desk.exe"),)),
+        ),
+    ),
+)
+
+
+def test_a_session_through_its_makers_relay_is_told_by_what_it_leaves() -> None:
+    host = FakeHost(
+        processes=[program(10, "/opt/deskd"), program(20, "/opt/desk-show")],
+        arguments={20: ("desk-show", "--on", "--name=somebody")},
+        started={20: NOON - timedelta(minutes=7)},
+        sockets=[connection(f"{LAPTOP}:40000", f"{RELAY}:443", 10)],
+    )
+    found = remote_sessions.collect(Given(host=host, catalogue=SIGNED))
+    assert found.by_evidence == (
+        RelayedSession(tool="desk", evidence=("process:desk-show", "argument:--on"), age_s=420.0),
+    )
+    assert found.sessions == ()
+    assert "somebody" not in str(msgspec.json.encode(found))
+
+
+def test_a_session_that_shows_its_connection_is_told_once() -> None:
+    host = FakeHost(
+        processes=[program(20, "/opt/desk-show")],
+        arguments={20: ("desk-show", "--on")},
+        sockets=[listening(5900, 20), connection(f"{LAPTOP}:5900", f"{OPERATOR}:443", 20)],
+    )
+    found = remote_sessions.collect(Given(host=host, catalogue=SIGNED))
+    assert (len(found.sessions), found.by_evidence) == (1, ())
+
+
+def test_a_tool_without_a_session_adds_nothing_to_what_is_sent() -> None:
+    found = remote_sessions.collect(Given(host=FakeHost(processes=[program(10, "/opt/deskd")]), catalogue=SIGNED))
+    assert b"relayed" not in msgspec.json.encode(found)
+
+
+def test_a_program_under_another_name_is_known_from_the_note_about_tools() -> None:
+    note = msgspec.msgpack.encode(Note(version=8, renamed={"C:/x/notes.exe": "Desk"}))
+    hidden = program(10, "C:/x/notes.exe")
+    sockets = [listening(7070, 10), connection(f"{LAPTOP}:7070", f"{OPERATOR}:50000", 10)]
+    host = FakeHost(system="windows", processes=[hidden], sockets=sockets)
+    found = remote_sessions.collect(Given(host=host, catalogue=SIGNED, notes={"remote_tools": note}))
+    assert [(one.tool, one.peer_address) for one in found.sessions] == [("desk", OPERATOR)]

@@ -1,0 +1,106 @@
+"""recognition: programs of the catalogue that run under another name, by what their files say of themselves.
+
+Looked into are files of running programs outside the system's own folders, on Windows and macOS; a Linux executable
+says nothing of itself. What was found stays in the note of the probe, so a file is read once as long as it is the same.
+Names of other programs go nowhere: kept is a digest of the path, and the catalogue's own word where one fits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from agent import pe
+from agent.host import Host, HostError, Process
+from agent.matching import Names, artefacts
+from agent.wire.settings import Catalogue
+
+NEW_FILES: Final = 24
+"""Files that one run reads at most; the rest wait for the next one. Each takes some 0.2 ms."""
+MOST_KEPT: Final = 1000
+SYSTEM_FOLDERS: Final = {
+    "windows": ("c:/windows/",),
+    "macos": ("/system/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/", "/bin/", "/sbin/", "/library/apple/"),
+}
+BUNDLE: Final = ".app/Contents/"
+PLIST_BYTES: Final = 64 * 1024
+
+
+def recognise(
+    catalogue: Catalogue, host: Host, known: Mapping[str, str], renamed: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Which running programs are tools of the catalogue under another name.
+
+    Args:
+        known: the catalogue's word by digest of a file that was read before; empty where none fits.
+        renamed: what the run before gave back, by path.
+
+    Returns:
+        The same two, as of now.
+    """
+    if host.system not in SYSTEM_FOLDERS:
+        return {}, {}
+    words = _Words(catalogue, host)
+    seen: dict[str, str] = {}
+    found: dict[str, str] = {}
+    left = NEW_FILES
+    for path in _paths(host.processes(), SYSTEM_FOLDERS[host.system]):
+        stamp = host.stamp(path)
+        if stamp is None:
+            continue
+        digest = hashlib.sha256(f"{path}\0{stamp.changed_at.timestamp()}\0{stamp.size}".encode()).hexdigest()[:16]
+        word = known.get(digest)
+        if word is None:
+            if left == 0:
+                if path in renamed:
+                    found[path] = renamed[path]
+                continue
+            left -= 1
+            word = words.of(path)
+        seen[digest] = word
+        if word:
+            found[path] = word
+    return dict(list(seen.items())[:MOST_KEPT]), found
+
+
+def _paths(processes: Iterable[Process], system_folders: tuple[str, ...]) -> Iterable[str]:
+    paths = (process.path.replace("\\", "/") for process in processes if process.path is not None)
+    return dict.fromkeys(path for path in paths if not path.lower().startswith(system_folders))
+
+
+class _Words:
+    """The catalogue's words for what a program may say of itself."""
+
+    def __init__(self, catalogue: Catalogue, host: Host) -> None:
+        self._host = host
+        mine = [(tool, artefacts(tool, host.system)) for tool in catalogue.tools]
+        identities = [word for _, known in mine for word in known.identities]
+        names = [word for tool, known in mine if not tool.needs_second_artefact for word in known.processes]
+        self._words = Names([*identities, *(names if host.system == "windows" else ())], fold_case=True)
+
+    def of(self, path: str) -> str:
+        """The catalogue's word for the program in this file; empty where it has none, or the name says it already."""
+        try:
+            told = self._bundle(path) if self._host.system == "macos" else pe.names(self._reader(path))
+        except (HostError, OSError):
+            return ""
+        base = path.rpartition("/")[2]
+        words = {word for each in told for word in self._words.matching(each)}
+        return "" if self._words.matching(base) & words else min(words, default="")
+
+    def _reader(self, path: str) -> pe.Read:
+        return lambda at, most: self._host.read_part(path, at, most) or b""
+
+    def _bundle(self, path: str) -> tuple[str, ...]:
+        folder, is_bundle, _ = path.partition(BUNDLE)
+        data = self._host.read_bytes(f"{folder}{BUNDLE}Info.plist", PLIST_BYTES) if is_bundle else None
+        if not data:
+            return ()
+        import plistlib
+
+        try:
+            name = plistlib.loads(data).get("CFBundleIdentifier")
+        except Exception:
+            return ()
+        return (name,) if isinstance(name, str) else ()

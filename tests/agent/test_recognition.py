@@ -1,0 +1,95 @@
+"""recognition: programs under another name, on machines of each system."""
+
+from __future__ import annotations
+
+import plistlib
+
+from agent.host import System
+from agent.recognition import NEW_FILES, recognise
+from agent.wire.settings import Artefacts, Catalogue, ToolEntry
+from tests.fakes import FakeHost, program
+
+from .programs import windows_program
+
+CATALOGUE = Catalogue(
+    version=3,
+    tools=(
+        ToolEntry(
+            id="anydesk",
+            windows=Artefacts(processes=("AnyDesk.exe", "ad_*.exe"), identities=("AnyDesk",)),
+            macos=Artefacts(processes=("AnyDesk",), identities=("com.philandro.anydesk",)),
+            linux=Artefacts(processes=("anydesk",)),
+        ),
+        ToolEntry(id="helpdesk", needs_second_artefact=True, windows=Artefacts(processes=("agent.exe",))),
+    ),
+)
+HIDDEN = "C:/Users/x/AppData/Local/Temp/notes.exe"
+
+
+def laptop(system: System, **files: bytes) -> FakeHost:
+    """A laptop that runs these programs."""
+    return FakeHost(
+        system=system, files=dict(files), processes=[program(pid, path) for pid, path in enumerate(files, 10)]
+    )
+
+
+def found(host: FakeHost) -> dict[str, str]:
+    return recognise(CATALOGUE, host, {}, {})[1]
+
+
+def test_a_windows_program_under_another_name_is_known_by_its_original_one_or_its_product() -> None:
+    assert found(laptop("windows", **{HIDDEN: windows_program(OriginalFilename="ANYDESK.EXE")})) == {
+        HIDDEN: "AnyDesk.exe"
+    }
+    assert found(laptop("windows", **{HIDDEN: windows_program(ProductName="AnyDesk")})) == {HIDDEN: "AnyDesk"}
+
+
+def test_a_program_under_its_own_name_is_not_renamed_and_one_of_somebody_else_is_nothing() -> None:
+    own = {"C:/Program Files/AnyDesk/AnyDesk.exe": windows_program(OriginalFilename="AnyDesk.exe")}
+    assert found(laptop("windows", **own)) == {}
+    assert found(laptop("windows", **{HIDDEN: windows_program(OriginalFilename="notes.exe", ProductName="N")})) == {}
+    assert found(laptop("windows", **{HIDDEN: b"not a program"})) == {}
+
+
+def test_a_name_that_honest_programs_carry_is_no_identity_either() -> None:
+    assert found(laptop("windows", **{HIDDEN: windows_program(OriginalFilename="agent.exe")})) == {}
+
+
+def test_the_systems_own_programs_are_not_looked_into() -> None:
+    path = "C:/Windows/System32/notes.exe"
+    assert found(laptop("windows", **{path: windows_program(ProductName="AnyDesk")})) == {}
+
+
+def test_a_mac_program_is_known_by_the_bundle_that_it_lies_in() -> None:
+    path = "/Users/x/Desktop/Notes.app/Contents/MacOS/Notes"
+    plist = plistlib.dumps({"CFBundleIdentifier": "com.philandro.anydesk"}, fmt=plistlib.FMT_BINARY)
+    files = {path: b"", "/Users/x/Desktop/Notes.app/Contents/Info.plist": plist}
+    host = FakeHost(system="macos", files=files, processes=[program(10, path)])
+    assert recognise(CATALOGUE, host, {}, {})[1] == {path: "com.philandro.anydesk"}
+    files["/Users/x/Desktop/Notes.app/Contents/Info.plist"] = b"bplist00 damaged"
+    assert recognise(CATALOGUE, FakeHost(system="macos", files=files, processes=[program(10, path)]), {}, {})[1] == {}
+
+
+def test_a_linux_program_says_nothing_of_itself() -> None:
+    assert found(laptop("linux", **{"/home/x/notes": windows_program(ProductName="AnyDesk")})) == {}
+
+
+def test_a_file_is_read_once_as_long_as_it_is_the_same_and_few_are_read_at_once() -> None:
+    files = {f"C:/Apps/{n}.exe": windows_program(ProductName="Other") for n in range(NEW_FILES + 10)}
+    host = laptop("windows", **files)
+    read: list[str] = []
+    whole = host.read_part
+
+    def counted(path: str, offset: int, most: int) -> bytes | None:
+        read.append(path)
+        return whole(path, offset, most)
+
+    host.read_part = counted  # type: ignore[method-assign]
+    known, renamed = recognise(CATALOGUE, host, {}, {})
+    assert len(set(read)) == NEW_FILES
+    known, renamed = recognise(CATALOGUE, host, known, renamed)
+    assert len(set(read)) == NEW_FILES + 10
+    read.clear()
+    recognise(CATALOGUE, host, known, renamed)
+    assert read == []
+    assert not any("Apps" in digest for digest in known), "no path of another program is kept"
