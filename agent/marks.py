@@ -6,7 +6,6 @@ a digest.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from typing import Final
 from agent.host import Host, HostError, Process, Service, Socket
 from agent.matching import Found, Names, artefacts
 from agent.wire.settings import Live, Mark
+from agent.wire.tenant import tenant_digest
 
 FRESH: Final = timedelta(minutes=15)
-DIGEST_CHARACTERS: Final = 16
 MOST_LOOKED_AT: Final = 8
 """Processes or files of one sign that are looked at."""
 
@@ -117,12 +116,6 @@ def tenant(found: Found, host: Host, services: Iterable[Service]) -> str:
         for value in _values(mark, host, services) or ():
             return tenant_digest(found.tool.id, value)
     return ""
-
-
-def tenant_digest(tool: str, value: str) -> str:
-    """16 hexadecimal digits that stand for one tenant of one tool, the same on every laptop: policy names it so."""
-    named = value.rpartition("@")[2].strip().casefold()
-    return hashlib.sha256(f"{tool}\0{named}".encode()).hexdigest()[:DIGEST_CHARACTERS]
 
 
 def _values(mark: Mark, host: Host, services: Iterable[Service]) -> tuple[str, ...] | None:

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from agent.wire.report import Failure, Measurement, Report, WireError, decode_signal
-from agent.wire.signals import KINDS, RemoteSession, RemoteSessions, Signal
+from agent.wire.signals import KINDS, RelayedSession, RemoteSession, RemoteSessions, Signal
 from agent.wire.signing import parse_sending
 
 from .judgement.view import EgressTrack, Integrity, Newest, SessionTrack
@@ -21,6 +21,7 @@ from .judgement.view import EgressTrack, Integrity, Newest, SessionTrack
 SESSION_MEMORY = timedelta(days=7)
 LONGEST_AGE_S = 3650 * 86_400.0
 """No measurement is taken to be older: a laptop may say anything about its clock and its uptime."""
+MOST_EVIDENCE = 16
 MOST_SESSIONS = 64
 """Sessions of one measurement that are followed: no agent sends more."""
 
@@ -116,6 +117,33 @@ def session_key(session: RemoteSession) -> bytes:
     return hashlib.sha256("\x1f".join(named).encode()).digest()[:16]
 
 
+def relayed_key(session: RelayedSession) -> bytes:
+    """Of a session without a connection: those of one tool are one."""
+    return hashlib.sha256(f"relayed\x1f{session.tool}".encode()).digest()[:16]
+
+
+def session_keys(signal: RemoteSessions) -> tuple[bytes, ...]:
+    """Keys of all sessions that one measurement shows."""
+    direct = (session_key(session) for session in signal.sessions[:MOST_SESSIONS])
+    return *direct, *(relayed_key(session) for session in signal.by_evidence[:MOST_SESSIONS])
+
+
+def sighted_relayed(track: SessionTrack | None, session: RelayedSession, at: datetime) -> SessionTrack:
+    """The session after one more sighting of its signs."""
+    if track is None or at - track.last_seen > SESSION_MEMORY:
+        track = SessionTrack(
+            tool=session.tool, local_port=0, peer_address="", peer_port=0, first_seen=at, last_seen=at, sightings=0
+        )
+    return msgspec.structs.replace(
+        track,
+        first_seen=min(track.first_seen, at),
+        last_seen=max(track.last_seen, at),
+        sightings=track.sightings + 1,
+        age_s=max(filter(None, (track.age_s, session.age_s)), default=None),
+        evidence=tuple(sorted({*track.evidence, *session.evidence})[:MOST_EVIDENCE]),
+    )
+
+
 def _least(one: float | None, other: float | None) -> float | None:
     known = [value for value in (one, other) if value is not None]
     return min(known, default=None)
@@ -157,6 +185,9 @@ def track_sessions(
     for session in signal.sessions[:MOST_SESSIONS]:
         key = session_key(session)
         changed[key] = sighted(changed.get(key, tracks.get(key)), session, at)
+    for relayed in signal.by_evidence[:MOST_SESSIONS]:
+        key = relayed_key(relayed)
+        changed[key] = sighted_relayed(changed.get(key, tracks.get(key)), relayed, at)
     return changed
 
 

@@ -229,7 +229,8 @@ class _Past:
             device_id=self._device.device_id,
             group=self._device.group_name,
             newest=dict(state.newest),
-            sessions=remembered,
+            sessions=tuple(each for each in remembered if each.peer_address),
+            relayed=tuple(each for each in remembered if not each.peer_address),
             timed=tuple(each for each in self._timed if at - SESSION_MEMORY <= each.began_at <= at),
             attachments=plugged.of_view(state.attachments.values(), state.newest, at),
             landmark_days=tuple(

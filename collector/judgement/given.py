@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from agent.wire.signals import RemoteTools
+from agent.wire.tenant import tenant_digest
 from collector.judgement.hardware import HardwareTables
 from collector.judgement.physics import NO_LANDMARKS, Landmarks
 from collector.judgement.policy import Policy
@@ -61,8 +63,19 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
         return self.tools.get(tool_id) or ToolInfo(name=tool_id, vendor_group=tool_id)
 
     def sanctioned(self, tool_id: str) -> bool:
-        """True when the policy allows the tool."""
-        return tool_id in self.policy.allowed_tools
+        """True when the policy allows the tool, and for the tenant that it belongs to where the laptop tells it."""
+        return tool_id in self.policy.allowed_tools and not self.of_other_tenant(tool_id)
+
+    def of_other_tenant(self, tool_id: str) -> bool:
+        """True where the policy names tenants of an allowed tool, and this one belongs to none of them. A tool that
+        does not tell its tenant is not held against anybody."""
+        allowed = self.policy.allowed_tenants.get(tool_id)
+        newest = self.view.newest.get(RemoteTools.kind)
+        found = newest.signal.tools if newest is not None and isinstance(newest.signal, RemoteTools) else ()
+        told = next((tool.setup.tenant for tool in found if tool.tool == tool_id and tool.setup), "")
+        if allowed is None or not told or tool_id not in self.policy.allowed_tools:
+            return False
+        return told not in allowed and told not in {tenant_digest(tool_id, each) for each in allowed}
 
     def hardware_allowed(self, products: tuple[str, ...]) -> bool:
         """True when the policy allows one of the products that a device may be."""

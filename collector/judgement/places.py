@@ -77,6 +77,13 @@ def _clock(clock: Clock, *, alone: bool) -> str:
 def _hand(session: Session, hand: Hand) -> Place:
     if session.unsanctioned is None:
         return Place(place="hand", known=False, sentence="Its control sessions have not been seen.")
+    if session.unsanctioned == 0 and session.relayed:
+        return Place(
+            place="hand",
+            known=False,
+            sentence=f"{show(session.relayed_tool)} showed a session through its maker's relay; "
+            "where its other end is was not seen.",
+        )
     if session.unsanctioned == 0:
         return Place(
             place="hand",

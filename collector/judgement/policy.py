@@ -162,6 +162,18 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         tuple[ToolId, ...], msgspec.Meta(description="a list of tool ids, such as [openssh-server]")
     ] = ()
     """Remote-access tools that the organisation itself uses."""
+    allowed_tenants: Annotated[
+        dict[
+            str,
+            Annotated[
+                tuple[Annotated[str, msgspec.Meta(min_length=1, max_length=250, description="a tenant")], ...],
+                msgspec.Meta(min_length=1, description="a list of tenants, such as [0123456789abcdef]"),
+            ],
+        ],
+        msgspec.Meta(description="ids of allowed tools, each with a list of tenants"),
+    ] = msgspec.field(default_factory=dict)
+    """Of an allowed tool, whose installations are allowed: an instance, a server, what follows the @ of an account, or
+    the digest of it that the console shows. A tool that does not stand here is allowed for everybody's."""
     allowed_hardware: Annotated[
         tuple[HardwareId, ...], msgspec.Meta(description="a list of ids of the hardware tables, such as [pikvm]")
     ] = ()
@@ -181,6 +193,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         seen = (
             sorted(self.home_countries),
             sorted(self.allowed_tools),
+            sorted((tool, sorted(tenants)) for tool, tenants in self.allowed_tenants.items()),
             sorted(self.allowed_hardware),
             {name: (sorted(group.probes_off), sorted(group.probes_on)) for name, group in sorted(self.groups.items())},
             (self.landmarks.shipped, self.landmarks.own, self.landmarks.leave_out),
@@ -207,6 +220,9 @@ def unknown_names(policy: Policy, known: Known) -> Iterator[tuple[str, str, str,
     for index, tool in enumerate(policy.allowed_tools):
         if tool not in known.tools:
             yield f"allowed_tools[{index}]", "a tool of the catalogue", tool, known.tools
+    for tool in policy.allowed_tenants:
+        if tool not in policy.allowed_tools:
+            yield f"allowed_tenants.{tool}", "one of the allowed tools", tool, frozenset(policy.allowed_tools)
     for index, product in enumerate(policy.allowed_hardware):
         if product not in known.hardware:
             yield f"allowed_hardware[{index}]", "a product of the hardware tables", product, known.hardware

@@ -49,6 +49,8 @@ class SessionTrack(msgspec.Struct, frozen=True, kw_only=True):
     tunnel_tool: str | None = None
     tunnel_peer_address: str | None = None
     tunnel_min_rtt_ms: float | None = None
+    evidence: tuple[str, ...] = ()
+    """The catalogue's words for what showed it, where it goes through a relay: then both ends are empty and 0."""
     located: Located | None = None
     """Where the other end is, of a public address; by the place data of the first sighting."""
 
@@ -265,6 +267,9 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     newest: dict[str, Newest]
     """By kind."""
     sessions: tuple[SessionTrack, ...] = ()
+    """Those that showed a connection."""
+    relayed: tuple[SessionTrack, ...] = ()
+    """Those that showed none, but left a sign."""
     timed: tuple[TimedWindow, ...] = ()
     """Of the last 7 days, those that were estimated, oldest first."""
     attachments: tuple[Attachment, ...] = ()

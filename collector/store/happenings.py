@@ -250,10 +250,10 @@ def _tell_session(row: Any, _titles: Titles) -> Told | None:
     if track is None:
         return None
     rtt = f", round trip at least {track.min_rtt_ms:.0f} ms" if track.min_rtt_ms is not None else ""
-    peer = quoted(track.peer_address)
+    peer = quoted(track.peer_address) if track.peer_address else "somebody behind its maker's relay"
     return {
         "words": f"Session of {quoted(track.tool)} with {peer}, seen {track.sightings} times{rtt}.",
-        "about": peer,
+        "about": peer if track.peer_address else quoted(track.tool),
         "since_ms": int(track.first_seen.timestamp() * 1000),
     }
 

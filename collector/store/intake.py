@@ -226,7 +226,7 @@ def _gather_measurements(
             "unreadable": problem,
         }
         signal = read(measurement)
-        if isinstance(signal, RemoteSessions) and signal.sessions:
+        if isinstance(signal, RemoteSessions) and (signal.sessions or signal.by_evidence):
             tracks.gather(connection, batch, device_id, signal, at)
         elif isinstance(signal, UsbDevices | Displays):
             skew = skew_s(arrival.sent, from_ms(received_ms))

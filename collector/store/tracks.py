@@ -13,7 +13,7 @@ from agent.wire.signals import RemoteSessions
 from collector.instants import to_ms
 from collector.judgement.address import address_class
 from collector.judgement.view import SessionTrack
-from collector.projection import MOST_SESSIONS, session_key, track_sessions
+from collector.projection import session_keys, track_sessions
 
 from . import schema
 from .egresses import Places, canonical
@@ -26,7 +26,7 @@ MOST_TRACKS: Final = 2048
 def gather(connection: Connection, batch: Batch, device_id: str, signal: RemoteSessions, at: datetime) -> None:
     """Put one measurement's sightings to what is known of the sessions."""
     known = _tracks(connection, batch, device_id, signal)
-    if any(session_key(each) not in known for each in signal.sessions[:MOST_SESSIONS]):
+    if any(key not in known for key in session_keys(signal)):
         batch.fresh_tracks.add(device_id)
     for key, track in track_sessions(known, signal, at).items():
         batch.sessions[device_id, key] = {
@@ -56,7 +56,7 @@ _TRACKS: Final = select(schema.sessions.c.session_key, schema.sessions.c.track).
 
 def _tracks(connection: Connection, batch: Batch, device_id: str, signal: RemoteSessions) -> dict[bytes, SessionTrack]:
     """What is known of the sessions that a measurement saw."""
-    keys = {session_key(session) for session in signal.sessions[:MOST_SESSIONS]}
+    keys = set(session_keys(signal))
     rows = connection.execute(_TRACKS, {"device": device_id, "keys": sorted(keys)})
     found = {row.session_key: row.track for row in rows}
     found.update({key: batch.sessions[device_id, key]["track"] for key in keys if (device_id, key) in batch.sessions})

@@ -136,11 +136,13 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
     device_id = device.device_id
     before = [_assessment.decode(row.body) for row in rows.of("assessments", device_id)]
     newest = newest_by_kind(rows.of("signals", device_id))
+    tracks = [track_of(row.track) for row in rows.of("sessions", device_id)]
     return DeviceView(
         device_id=device_id,
         group=device.group_name,
         newest=newest,
-        sessions=tuple(track_of(row.track) for row in rows.of("sessions", device_id)),
+        sessions=tuple(track for track in tracks if track.peer_address),
+        relayed=tuple(track for track in tracks if not track.peer_address),
         attachments=attachments.judged(rows.of("attachments", device_id), newest),
         egresses=tuple(egress_of(row) for row in rows.of("egresses", device_id)),
         landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.of("landmark_days", device_id)),

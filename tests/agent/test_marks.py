@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from agent.host import Process, Service
-from agent.marks import live_signs, tenant, tenant_digest, unattended
+from agent.marks import live_signs, tenant, unattended
 from agent.matching import find_tools
+from agent.wire.tenant import tenant_digest
 from collector import catalogue
 from tests.fakes import NOON, FakeHost, connection, program
 

@@ -63,8 +63,8 @@ def clock(timezone: str = "Europe/Berlin", utc_offset_minutes: int = 60) -> sign
     return signals.Clock(timezone=timezone, utc_offset_minutes=utc_offset_minutes)
 
 
-def tool(tool_id: str, *, running: bool = True, service: bool = False) -> signals.RemoteTool:
-    return signals.RemoteTool(tool=tool_id, installed=True, service=service, running=running)
+def tool(tool_id: str, *, running: bool = True, service: bool = False, **more: Any) -> signals.RemoteTool:
+    return signals.RemoteTool(tool=tool_id, installed=True, service=service, running=running, **more)
 
 
 def tools(*found: signals.RemoteTool) -> signals.RemoteTools:

@@ -40,6 +40,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Address the latest one came from; empty without one."""
     last_seen_at: datetime | None = None
     """When the latest one was last seen; unknown while none was."""
+    relayed: int | None = None
+    """How many control tools that are not allowed showed a session without a connection: by a sign, such as a process
+    that runs in sessions alone."""
+    relayed_tool: str | None = None
+    """Name of the tool that showed one last; empty without one."""
+    relayed_evidence: tuple[str, ...] | None = None
+    """Its signs."""
+    relayed_last_seen_at: datetime | None = None
+    """When it was last seen; unknown while none was."""
     public_peer: str | None = None
     """Public address that one came from; empty when none did."""
     far_min_rtt_ms: float | None = None
@@ -72,17 +81,26 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """Address that login session came from."""
     login_last_seen_at: datetime | None = None
     """When it was last seen."""
+    tunnelled_logins: int | None = None
+    """How many login sessions came from the laptop's own loopback address."""
+    login_tunnel_tool: str | None = None
+    """Name of the program that carried the latest of them; empty without one."""
+    login_tunnel_last_seen_at: datetime | None = None
+    """When it was last seen; unknown while none was."""
 
 
 def derive(given: Given) -> Session:
     """Look through the tracks of the last 7 days."""
     newest = given.view.newest.get(signals.RemoteSessions.kind)
     heard = newest is not None and (newest.signal is not None or newest.failure == "absent")
-    if not heard and not given.view.sessions:
+    if not heard and not given.view.sessions and not given.view.relayed:
         return Session()
     barred = [track for track in given.view.sessions if not given.sanctioned(track.tool)]
     control = sorted((t for t in barred if given.tool(t.tool).controls), key=_latest)
     logins = [track for track in barred if given.tool(track.tool).role == "login"]
+    relayed = sorted((t for t in given.view.relayed if _is_barred(given, t)), key=_latest)
+    shown = relayed[-1] if relayed else None
+    brought = sorted((t for t in logins if address_class(t.peer_address) == "loopback"), key=_latest)
     far, far_login = _farthest(control), _farthest(logins)
     public = [track.peer_address for track in control if address_class(track.peer_address) == "public"]
     carried = [track for track in control if address_class(track.peer_address) == "loopback"]
@@ -95,6 +113,10 @@ def derive(given: Given) -> Session:
         tool=given.tool(latest.tool).name if latest else "",
         peer=latest.peer_address if latest else "",
         last_seen_at=latest.last_seen if latest else None,
+        relayed=len(relayed),
+        relayed_tool=given.tool(shown.tool).name if shown else "",
+        relayed_evidence=shown.evidence if shown else (),
+        relayed_last_seen_at=shown.last_seen if shown else None,
         public_peer=public[-1] if public else "",
         far_min_rtt_ms=far.min_rtt_ms if far else None,
         far_at_least_km=at_least_km(far.min_rtt_ms) if far else None,
@@ -111,6 +133,9 @@ def derive(given: Given) -> Session:
         login_at_least_km=at_least_km(far_login.min_rtt_ms) if far_login else None,
         login_peer=far_login.peer_address if far_login else None,
         login_last_seen_at=far_login.last_seen if far_login else None,
+        tunnelled_logins=len(brought),
+        login_tunnel_tool=_carrier_name(given, brought[-1]) if brought else "",
+        login_tunnel_last_seen_at=brought[-1].last_seen if brought else None,
     )
 
 
@@ -119,6 +144,10 @@ def at_least_km(min_rtt_ms: float | None) -> int | None:
     if min_rtt_ms is None:
         return None
     return max(0, int(KM_PER_MS * (min_rtt_ms - FREE_MS)) // STEP_KM * STEP_KM)
+
+
+def _is_barred(given: Given, track: SessionTrack) -> bool:
+    return given.tool(track.tool).controls and not given.sanctioned(track.tool)
 
 
 def _enough(track: SessionTrack) -> bool:

@@ -108,3 +108,33 @@ def test_past_sessions_are_known_although_the_probe_fails_now() -> None:
 @given(st.permutations([track(peer_port=1), track(peer_port=2, tool="anydesk"), track(peer_port=3, min_rtt_ms=9.0)]))
 def test_the_order_of_the_tracks_does_not_matter(tracks: list[SessionTrack]) -> None:
     assert derive(*tracks) == derive(*sorted(tracks, key=lambda each: each.peer_port))
+
+
+def relayed(tool: str = "anydesk", **changes: object) -> SessionTrack:
+    evidence = ("file:~/.anydesk/connection_trace.txt",)
+    return track(**{"tool": tool, "local_port": 0, "peer_address": "", "peer_port": 0, "evidence": evidence} | changes)
+
+
+def derive_relayed(*tracks: SessionTrack, allowed: tuple[str, ...] = ()) -> session.Session:
+    return session.derive(devices.given(devices.view(relayed=tracks), Policy(allowed_tools=allowed)))
+
+
+def test_a_session_without_a_connection_is_told_by_its_signs_and_has_no_distance() -> None:
+    facts = derive_relayed(relayed(), relayed("x11vnc", last_seen=NOW - 3 * HOUR))
+    assert (facts.relayed, facts.relayed_tool) == (2, "AnyDesk")
+    assert facts.relayed_evidence == ("file:~/.anydesk/connection_trace.txt",)
+    assert facts.relayed_last_seen_at == NOW - HOUR
+    assert (facts.unsanctioned, facts.far_at_least_km) == (0, None)
+
+
+def test_allowed_tools_tunnels_and_screen_readers_show_no_session_by_a_sign() -> None:
+    facts = derive_relayed(relayed(), relayed("openssh"), relayed("nvda"), allowed=("anydesk",))
+    assert (facts.relayed, facts.relayed_tool, facts.relayed_evidence) == (0, "", ())
+
+
+def test_a_login_through_a_tunnel_names_what_carried_it() -> None:
+    shell = track(tool="openssh-server", peer_address="127.0.0.1", tunnel_tool="openssh")
+    facts = derive(shell)
+    assert (facts.tunnelled_logins, facts.login_tunnel_tool) == (1, "OpenSSH client")
+    assert derive(shell, allowed=("openssh-server",)).tunnelled_logins == 0
+    assert derive(track(tool="openssh-server")).tunnelled_logins == 0
