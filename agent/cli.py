@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import agent
 from agent.arguments import parser
-from agent.host.this_machine import installed_url
+from agent.host.this_machine import CONFIG_FILE, installed_url
 
 if TYPE_CHECKING:
     from agent.config import Config
@@ -81,8 +81,12 @@ def _config(options: argparse.Namespace) -> Config:
     import msgspec
 
     from agent import config
+    from agent.disk import trust_place_of
 
-    loaded = config.load(getattr(options, "config", None))
+    path = getattr(options, "config", None)
+    if path is None:
+        trust_place_of(CONFIG_FILE)
+    loaded = config.load(path)
     if hasattr(options, "state_dir"):
         loaded = msgspec.structs.replace(loaded, state_dir=str(options.state_dir.absolute()))
     if loaded.collector.url is None and (url := installed_url()) is not None:

@@ -10,9 +10,9 @@ import sys
 from .base import AGENT_LOCK, WORK_LOCK, Disk, DiskError
 
 if sys.platform == "win32":
-    from .windows import Folder
+    from .windows import Folder, trust_place_of
     from .windows_marks import marks_at
 else:
-    from .posix import Folder, marks_at
+    from .posix import Folder, marks_at, trust_place_of
 
-__all__ = ["AGENT_LOCK", "WORK_LOCK", "Disk", "DiskError", "Folder", "marks_at"]
+__all__ = ["AGENT_LOCK", "WORK_LOCK", "Disk", "DiskError", "Folder", "marks_at", "trust_place_of"]

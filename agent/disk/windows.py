@@ -136,6 +136,17 @@ class Folder(Disk):
                 time.sleep(0.05)
 
 
+def trust_place_of(file: str) -> None:
+    """Make sure that nobody but the system and administrators laid a file down where the configuration is looked for:
+    every user may make folders beside the agent's, and one may have been first.
+
+    Raises:
+        DiskError: somebody else owns its folder, or may write to it.
+    """
+    if os.path.lexists(os.path.dirname(file)):  # noqa: PTH120 - as elsewhere here
+        Folder.open(Path(file).parent, make=False).close()
+
+
 def claim(descriptor: int) -> None:
     """Lock an open file for as long as it stays open.
 

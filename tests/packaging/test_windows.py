@@ -101,6 +101,10 @@ def test_the_service_enrols_reports_and_says_last_words_and_removal_leaves_the_s
     assert kinds["clock"]["data"]["timezone"].count("/") >= 1
     assert kinds["remote_tools"]["data"]["catalogue_version"] >= 1
 
+    status, said = wine.agent("run")
+    assert status == 2
+    assert "another agent is at work here" in said
+
     wine.run("net", "stop", "FarhandAgent")
     until(lambda: "STOPPED" in wine.run("sc", "query", "FarhandAgent")[1])
     assert collector.last_occasion() == "stopping"
