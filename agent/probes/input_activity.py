@@ -10,6 +10,7 @@ where the collector's settings name it in `probes_on`: ask those whom it concern
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Final
 
 import msgspec
@@ -19,6 +20,8 @@ from agent.probe import Given, Noted, Probe, Unavailable
 from agent.wire.signals import InputActivity
 
 EVERY_S: Final = 3000.0
+WATCHED_MINUTES: Final = 180
+"""How long nothing may come until that is said."""
 LEASE_S: Final = 3 * 3600.0
 """A helper that is not asked again within three cycles lets go of the devices."""
 
@@ -31,7 +34,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def collect(given: Given) -> Noted:
-    """Fetch the day's counts; nothing is said while nothing was added.
+    """Fetch the day's counts; nothing is said while nothing was added, but for a while without input and the end of a
+    day: that a laptop was watched and nothing came is something to say.
 
     Raises:
         Unavailable: no helper answers, or none of the devices may be read.
@@ -43,9 +47,11 @@ def collect(given: Given) -> Noted:
     if answer.denied and not answer.counts.devices:
         raise Unavailable("denied", f"{answer.denied} input devices may not be read", "let the helper read /dev/input")
     counts = answer.counts
-    note = f"{counts.day} {sum(device.events for device in counts.devices)}".encode()
-    before = given.notes.get(InputActivity.kind)
-    return Noted(signal=None if note == before else counts, note=note)
+    events = sum(device.events for device in counts.devices)
+    note = f"{counts.day} {events} {counts.watched_minutes // WATCHED_MINUTES}".encode()
+    is_over = counts.day != given.host.now().astimezone(UTC).date().isoformat()
+    said_before = note == given.notes.get(InputActivity.kind) and not is_over
+    return Noted(signal=None if said_before else counts, note=note)
 
 
 def parse_answer(data: bytes) -> Answer:

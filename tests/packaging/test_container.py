@@ -49,6 +49,7 @@ def test_a_laptop_lives_with_the_package_from_its_installation_to_its_purge(tmp_
                 device = it_enrols_and_reports(laptop, server)
                 its_sandbox_hides_nobody_who_controls_the_laptop(server)
             it_can_change_nothing_but_its_own(laptop)
+            it_counts_input_for_the_agent_alone(laptop)
             it_says_last_words_before_sleep_and_goes_on(laptop, server)
             it_is_upgraded_in_place(laptop, server, new, device)
             it_can_go_back_to_the_previous_version(laptop, server, old, new)
@@ -113,6 +114,27 @@ def it_enrols_and_reports(laptop: Container, server: Server) -> str:
     assert {line.split()[0] for line in owners} == {"farhand-agent"}
     assert {line.split()[1] for line in owners} <= {"700", "600"}
     return str(device["device_id"])
+
+
+def it_counts_input_for_the_agent_alone(laptop: Container) -> None:
+    """A socket and no process, until the agent's user asks; then a process that can see no network."""
+    helper = "farhand-agent-input"
+    assert laptop.run("systemctl", "is-active", f"{helper}.socket").strip() == "active"
+    assert laptop.run("systemctl", "is-active", f"{helper}.service", check=False).strip() == "inactive"
+    assert re.search(r"^works +input helper", laptop.run("farhand-agent", "doctor"), re.MULTILINE)
+    ask = (
+        "from agent.host.input_helper import ask_helper as ask; print(ask('/run/farhand-agent-input/input.sock', 5.0))"
+    )
+    python = ("/usr/lib/farhand-agent/bin/python", "-I", "-c", ask)
+    assert laptop.run("runuser", "-u", "nobody", "--", *python, check=False) == ""
+    assert '"watched_minutes": 0' in laptop.run("runuser", "-u", "farhand-agent", "--", *python)
+    status = laptop.run("cat", f"/proc/{laptop.shown(helper, 'MainPID')}/status")
+    for line in ("CapEff:\t0000000000000000", "CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"):
+        assert line in status
+    assert "Uid:\t0" not in status
+    links = laptop.run("cat", f"/proc/{laptop.shown(helper, 'MainPID')}/net/dev").splitlines()
+    assert [line.split(":")[0].strip() for line in links[2:]] == ["lo"]
+    until(lambda: laptop.run("systemctl", "is-active", f"{helper}.service", check=False).strip() == "inactive")
 
 
 def it_can_change_nothing_but_its_own(laptop: Container) -> None:

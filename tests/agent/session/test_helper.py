@@ -6,6 +6,7 @@ import _socket
 import contextlib
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -28,7 +30,7 @@ from agent.session.peers import MOST_BYTES, PeerError, ask
 from agent.session.tally import Day
 from agent.wire.signals import InputActivity
 from tests.agent.session.machine import I8042, Machine, key
-from tests.fakes import FakeHost
+from tests.fakes import NOON, FakeHost
 
 ROOT = Path(__file__).resolve().parents[3]
 NOBODY = 65534
@@ -315,6 +317,24 @@ def process(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     started.wait()
 
 
+def test_systemd_starts_it_with_the_first_question_and_it_ends_by_itself(folder: Path) -> None:
+    """By the passed socket of systemd's own starter; the units themselves run in tests/packaging/test_container.py."""
+    starter = shutil.which("systemd-socket-activate")
+    if starter is None:
+        pytest.skip("systemd-socket-activate is not installed (Debian package systemd)")
+    path = folder / "input.sock"
+    command = [starter, "-l", str(path), sys.executable, "-m", "agent.session", "--peer", "nobody"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as started:
+        eventually(path.exists)
+        assert input_activity.parse_answer(ask_helper(str(path), 0.5)).counts.hours == ()
+        assert started.wait(5) == 0
+
+
+def test_without_a_socket_it_says_what_to_do() -> None:
+    said = subprocess.run([sys.executable, "-m", "agent.session"], cwd=ROOT, capture_output=True, check=False)
+    assert (said.returncode, b"start farhand-agent-input.socket" in said.stderr) == (2, True)
+
+
 def figures(pid: int) -> tuple[float, float]:
     """Resident megabytes, and seconds of CPU so far."""
     status = Path(f"/proc/{pid}/status").read_text()
@@ -347,10 +367,23 @@ def collect(host: FakeHost, note: bytes = b"") -> Noted:
 
 
 def test_the_probe_says_a_days_counts_and_nothing_while_nothing_was_added() -> None:
-    host = FakeHost(input_counts=answer(Day("2026-11-20")))
-    first = collect(host)
-    assert first.signal == InputActivity(day="2026-11-20", watched_minutes=0)
-    assert collect(host, first.note).signal is None
+    day = Day(NOON.date().isoformat())
+    first = collect(FakeHost(input_counts=answer(day)))
+    assert first.signal == InputActivity(day=day.day, watched_minutes=0)
+    day.watched_s = 170 * 60.0
+    assert collect(FakeHost(input_counts=answer(day)), first.note).signal is None
+
+
+def test_that_nothing_came_for_hours_is_said_and_a_day_that_is_over_always() -> None:
+    """A laptop that is used from elsewhere all day says nothing else."""
+    day = Day(NOON.date().isoformat())
+    first = collect(FakeHost(input_counts=answer(day)))
+    day.watched_s = 190 * 60.0
+    assert collect(FakeHost(input_counts=answer(day)), first.note).signal is not None
+    later = FakeHost(input_counts=answer(day), now=NOON + timedelta(days=1))
+    said = collect(later, collect(FakeHost(input_counts=answer(day)), b"").note).signal
+    assert isinstance(said, InputActivity)
+    assert said.watched_minutes == 190
 
 
 def test_a_helper_that_may_read_nothing_is_denied() -> None:
