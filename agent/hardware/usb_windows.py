@@ -124,15 +124,21 @@ class _Below:
                 yield UsbStorage(vendor=vendor, model=model, revision=revision)
 
 
+def _functions(node: Node, parts: list[Node]) -> list[tuple[int, Node]]:
+    """The nodes of its functions by their number; none for a device that is a single one."""
+    mine = [(_MODEL.fullmatch(part.device), part) for part in parts if node.is_parent_of(part.instance)]
+    numbered = [(int(model[3], 16), part) for model, part in mine if model is not None]
+    return sorted(numbered, key=lambda each: each[0])[:MOST_INTERFACES]
+
+
 def _device(host: Host, node: Node, parts: list[Node], below: _Below) -> UsbDevice:
     model = _MODEL.fullmatch(node.device)
     alike = node.texts("CompatibleIDs")
     revision = matched(_REVISION, node.texts("HardwareID"))
     whole, place = matched(_WHOLE, alike), _PLACE.search(node.text("LocationInformation"))
-    children = [(int(found[3], 16), each) for each in parts if (found := _MODEL.fullmatch(each.device)) and
-                node.is_parent_of(each.instance)]  # fmt: skip
     functions, manufacturer, storage = list[UsbInterface](), "", list(below.storage(node))
-    for number, part in sorted(children, key=lambda each: each[0])[:MOST_INTERFACES] or [(0, node)]:
+    children = _functions(node, parts)
+    for number, part in children or [(0, node)]:
         codes = matched(_FUNCTION, part.texts("CompatibleIDs"))
         if codes is not None:
             interface_class, subclass, protocol = (code.lower() for code in codes.groups())

@@ -222,10 +222,15 @@ def _look_at_display(given: Given, display: Display, at: datetime, found: _Found
 
 
 def _look_back(given: Given, found: _Found) -> bool:
-    """What the system remembers and what is not there any more; whether it remembers at all."""
-    newest = given.view.newest.get(signals.HardwareHistory.kind)
-    if newest is None or not isinstance(newest.signal, signals.HardwareHistory):
+    """What the system remembers and what is not there any more; whether that is known. A system that remembers nothing
+    has nothing to tell."""
+    kind = signals.HardwareHistory.kind
+    newest = given.view.newest.get(kind)
+    group = given.policy.groups.get(given.view.group)
+    if newest is None or (group is not None and kind in group.probes_off):
         return False
+    if not isinstance(newest.signal, signals.HardwareHistory):
+        return newest.failure in ("absent", "unsupported")
     told = [(usb_signs(each, given.hardware), each.removed_at) for each in newest.signal.usb_devices[:MOST_EARLIER]]
     told += [(display_signs(each, given.hardware), each.removed_at) for each in newest.signal.displays[:MOST_EARLIER]]
     for signs, removed_at in told:

@@ -12,7 +12,7 @@ from agent.wire.signals import Display, Displays, HardwareEvent, HardwareHistory
 from collector.judgement.assess import assess
 from collector.judgement.facts import hardware
 from collector.judgement.facts.hardware import Hardware
-from collector.judgement.policy import Policy
+from collector.judgement.policy import Group, Policy
 from tests.collector import devices
 from tests.collector.devices import HOUR, NOW
 from tests.collector.peripherals import (
@@ -198,6 +198,16 @@ def test_what_was_attached_before_is_told_of_boxes_and_their_chips_and_of_nothin
     assert facts(PLATFORM).before is None
     allowed = Policy(home_countries=("DE",), allowed_hardware=("jetkvm",))
     assert facts(history(KVM_DEVICES["JetKVM as Dell"][0]), policy=allowed).before == ()
+
+
+def test_a_system_without_a_memory_has_nothing_to_tell_and_one_that_may_not_be_read_is_unknown() -> None:
+    for failure, told in (("unsupported", ()), ("absent", ()), ("denied", None), ("crashed", None)):
+        assert facts(devices.failed("hardware_history", failure), PLATFORM).before == told  # type: ignore[arg-type]
+
+
+def test_what_a_group_does_not_measure_is_not_remembered_against_it() -> None:
+    policy = Policy(groups={"default": Group(probes_off=("hardware_history",))})
+    assert facts(history(KVM_DEVICES["PiKVM"][0]), policy=policy).before is None
 
 
 def test_it_weighs_less_than_what_is_attached_and_opens_nothing_alone() -> None:
