@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from agent.wire.signals import Display, Displays, HardwareEvent, UsbDevice, UsbDevices
+from agent.wire.signals import Display, Displays, UsbDevice, UsbDevices
 
 from .contradictions import has_keyboard
 from .hardware import HardwareTables
@@ -34,7 +34,7 @@ def monitor_denied(display: Display, tables: HardwareTables) -> Iterator[str]:
         return
     name = display.name or ""
     if (display.width_cm, display.height_cm) == (0, 0) and name.casefold() not in maker.sizeless:
-        # 2 of some 20,000 monitors of these makers, both projectors, which are listed.
+        # 2 of 24,334 monitors of these makers, both projectors, which are listed.
         yield f"{display_name(display)} has no size, which monitors of {maker.name} have"
     if display.serial_number == CHIPS_NUMBER:
         yield f"{display_name(display)} has the serial number of a capture chip's example"
@@ -49,20 +49,25 @@ def came_together(usb: UsbDevices, displays: Displays) -> Iterator[tuple[str, da
 
     A dock, a monitor with sockets and a desk switch bring a hub or more devices: those are left out.
     """
-    shown = [event.at for event in displays.events[:MOST_EVENTS]]
-    added = [event for event in usb.events[:MOST_EVENTS] if event.action == "add"]
+    shown = [aware(event.at) for event in displays.events[:MOST_EVENTS]]
+    added = [(event.device, aware(event.at)) for event in usb.events[:MOST_EVENTS] if event.action == "add"]
     for device in usb.devices:
         if has_keyboard(device):
-            moments = [each.at for each in _alone(device, added) if _near(each.at, shown, TOGETHER)]
+            moments = [at for at in _alone(device, added) if _near(at, shown, TOGETHER)]
             if len(moments) >= TIMES:
                 yield f"{usb_name(device)} and a monitor, {len(moments)} times", max(moments)
 
 
-def _alone(device: UsbDevice, added: list[HardwareEvent]) -> Iterator[HardwareEvent]:
-    for event in added:
-        others = [each.at for each in added if each.device != device.port]
-        if event.device == device.port and not _near(event.at, others, ALONE):
-            yield event
+def aware(at: datetime) -> datetime:
+    """A moment that a laptop tells; without a time zone it is UTC."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _alone(device: UsbDevice, added: list[tuple[str, datetime]]) -> Iterator[datetime]:
+    others = [at for port, at in added if port != device.port]
+    for port, at in added:
+        if port == device.port and not _near(at, others, ALONE):
+            yield at
 
 
 def _near(at: datetime, others: list[datetime], within: timedelta) -> bool:

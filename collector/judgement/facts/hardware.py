@@ -8,7 +8,7 @@ is for the other causes to say.
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -239,7 +239,7 @@ def _look_back(given: Given, found: _Found) -> bool:
         for sign in signs:
             if sign.tier in ("exact", "masquerade", "bridge"):
                 # The laptop's claim: a moment that has not come yet is none.
-                at = min(_aware(removed_at or newest.measured_at), newest.measured_at)
+                at = min(monitor_claims.aware(removed_at or newest.measured_at), newest.measured_at)
                 found.add("before", f"{sign.words} ({given.hardware.names(sign.products)})", at)
     return True
 
@@ -251,11 +251,7 @@ def _look_at_events(given: Given, found: _Found) -> None:
         return
     if isinstance(usb.signal, signals.UsbDevices) and isinstance(displays.signal, signals.Displays):
         for words, at in monitor_claims.came_together(usb.signal, displays.signal):
-            found.add("came_together", words, min(_aware(at), usb.measured_at))
-
-
-def _aware(at: datetime) -> datetime:
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+            found.add("came_together", words, min(monitor_claims.aware(at), usb.measured_at))
 
 
 def _tell(given: Given, signs: list[Sign], at: datetime, found: _Found) -> None:

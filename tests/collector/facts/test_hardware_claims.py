@@ -157,6 +157,14 @@ def test_moments_that_have_not_come_yet_are_taken_for_now() -> None:
     assert found.came_together_seen_at <= NOW
 
 
+def test_a_laptop_that_mixes_moments_with_and_without_a_zone_is_judged_all_the_same() -> None:
+    naive = HardwareEvent(at=(NOW - HOUR).replace(tzinfo=None), action="add", device="1-4")
+    events = (naive, *(came("1-4", at) for at in TIMES[1:]))
+    shows = (changed(0.5), *(changed(at) for at in TIMES[1:]))
+    found = facts(UsbDevices(devices=(BOX,), events=events), Displays(displays=(), events=shows), PLATFORM)
+    assert found.came_together == ('USB 413c:2113 "Dell KB216" and a monitor, 3 times',)
+
+
 @pytest.mark.parametrize(
     ("driver", "name"),
     [
