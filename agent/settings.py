@@ -98,15 +98,22 @@ def load(disk: Disk, collector_key: bytes) -> Orders:
 def accept(disk: Disk, answer: SettingsAnswer, collector_key: bytes, current: Orders) -> Orders:
     """Put new orders in force, durably.
 
+    Newer settings may come with an older catalogue: a device that moved to a later ring keeps the one it has.
+
     Raises:
         RefusedError: they are not the collector's, or older than the current ones.
         OSError: they could not be kept.
     """
     orders = verify(answer, collector_key)
-    if orders.settings.version < current.settings.version or orders.catalogue_version < current.catalogue_version:
+    older = orders.catalogue_version < current.catalogue_version
+    if orders.settings.version < current.settings.version + older:
         raise RefusedError(
             f"settings: offered versions {orders.settings.version} and {orders.catalogue_version} are older than "
             f"{current.settings.version} and {current.catalogue_version}"
         )
+    if older:
+        kept = msgspec.json.decode(disk.read(FILE) or b"", type=SettingsAnswer).catalogue
+        answer = SettingsAnswer(settings=answer.settings, catalogue=kept)
+        orders = msgspec.structs.replace(orders, catalogue=current.catalogue)
     disk.save(FILE, msgspec.json.encode(answer))
     return orders

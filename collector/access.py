@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
@@ -125,7 +124,7 @@ def _token_create(options: argparse.Namespace) -> int:
 def _require_group(options: argparse.Namespace) -> None:
     """A laptop of a group that the policy does not know would measure by the default group's settings."""
     config = configs.load_or_default(options.config)
-    groups = knowledge.load(Path(config.policy)).settings()
+    groups = knowledge.of(config).settings()
     if options.group not in groups:
         raise StoreError(f"{config.policy}: no group {options.group!r}; {nearest(options.group, groups)}")
 

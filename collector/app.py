@@ -90,7 +90,7 @@ def create_app(
         StoreError: the database's tables are not current.
         HashSecretError: the file with the secret for hashes cannot be used.
     """
-    known = known or knowledge.load(Path(config.policy))
+    known = known or knowledge.of(config)
     engine = open_engine(database_url(config))
     require_current(engine)
     metrics = Metrics()
@@ -138,7 +138,7 @@ def _prepare(engine: Engine, judge: Judge, known: Knowledge, now: Callable[[], d
     """Sign what agents get, and queue every device that was judged with other rules or another policy."""
     with engine.execution_options(writes=True).begin() as connection:
         assessments.queue_all(connection, judge.context(connection).digest)
-        return publish(connection, known.settings(), known.tools, to_ms(now()))
+        return publish(connection, known.settings(), known.tools, lambda: to_ms(now()), known.policy.catalogue_delays_h)
 
 
 def _agent_api(shared: Services, publisher: Publisher, known: Knowledge) -> AgentApi:

@@ -17,7 +17,7 @@ from agent.wire.report import Report, ReportAnswer
 from agent.wire.settings import Catalogue, Settings, SettingsAnswer
 from agent.wire.signals import SIGNALS
 
-from . import __version__, access, knowledge, replay, rostering, serving
+from . import __version__, access, catalogue_verbs, knowledge, replay, rostering, serving
 from . import backup as backups
 from . import config as configs
 from .app import database_url, utc_now
@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     replaying = verb("replay", "judge the past again with the present rules, and print what differs", _replay)
     replaying.add_argument("--since", required=True, help="a moment in UTC, such as 2026-11-01T00:00:00Z")
     landmark_verbs(verb("landmarks", "the places that laptops time connections to: find wrong ones", audit_landmarks))
+    catalogue_verbs.add(verb("catalogue", "the remote-access tools that laptops look for", catalogue_verbs.status))
     geo_verbs(verb("geo", "place data: what is in use, and newer data", _geo_status))
     hash_key_verbs(verb("hash-key", "the key that laptops hash identifiers of others with", hash_key_list))
     verb("schema", "print the JSON Schema of everything that laptops send and get", _schema)
@@ -125,7 +126,7 @@ def _check(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     since, config = replay.moment(options.since), configs.load_or_default(options.config)
     with access.database(options) as connection:
-        for line in replay.differences(connection, knowledge.load(Path(config.policy)), since, utc_now()):
+        for line in replay.differences(connection, knowledge.of(config), since, utc_now()):
             print(line)
     return 0
 

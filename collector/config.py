@@ -97,6 +97,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     allow_plain_http: Annotated[bool, msgspec.Meta(description="true or false")] = False
     """True: serve plain HTTP on any address. Loopback is always served."""
     policy: PathText = "configs/policy.yaml"
+    catalogue: PathText | None = None
+    """The organisation's own remote-access tools, over the shipped ones; None: there is no such file."""
     sessions: Sessions = Sessions()
     retention: Retention = Retention()
     geo: Geo = Geo()

@@ -66,7 +66,7 @@ def play(site: Site, told: scenario.Scenario) -> Story:
     Raises:
         QuickstartError: the collector refused what a laptop said.
     """
-    story = Story(told, site.config, knowledge.load(Path(site.config.policy)), utc_now())
+    story = Story(told, site.config, knowledge.of(site.config), utc_now())
     shown = -1
 
     def progress(share: float) -> None:

@@ -13,7 +13,7 @@ from agent.wire.settings import Landmark, Settings, Timing, ToolEntry
 from agent.wire.signals import KINDS
 
 from . import catalogue, config, landmarks, rulebook, zones
-from .catalogue import hardware
+from .catalogue import hardware, own
 from .config import Config
 from .geo import overrides
 from .judgement.assess import Context
@@ -71,21 +71,36 @@ def tool_infos(entries: tuple[catalogue.CatalogueEntry, ...]) -> dict[str, ToolI
     }
 
 
-def load(policy_path: Path) -> Knowledge:
-    """Read rules, catalogue, zones and policy.
+def of(config: Config) -> Knowledge:
+    """What a collector with these settings judges and publishes with.
 
     Raises:
         MistakesError: some file is wrong; every mistake is listed.
     """
-    knowledge, mistakes = _read(policy_path)
+    return load(Path(config.policy), Path(config.catalogue) if config.catalogue else None)
+
+
+def load(policy_path: Path, own_catalogue: Path | None = None) -> Knowledge:
+    """Read rules, catalogue, zones and policy.
+
+    Args:
+        own_catalogue: the administrator's file of tools, where there is one.
+
+    Raises:
+        MistakesError: some file is wrong; every mistake is listed.
+    """
+    knowledge, mistakes = _read(policy_path, own_catalogue)
     if knowledge is None:
         raise MistakesError(mistakes)
     return knowledge
 
 
-def _read(policy_path: Path) -> tuple[Knowledge | None, list[Mistake]]:
+def _read(policy_path: Path, own_catalogue: Path | None) -> tuple[Knowledge | None, list[Mistake]]:
     rules, mistakes = rulebook.read(rulebook.FOLDER)
-    entries = catalogue.load()
+    try:
+        entries = own.merged(own_catalogue)
+    except MistakesError as error:
+        entries, mistakes = catalogue.load(), [*mistakes, *error.mistakes]
     known_zones = zones.load()
     tools = tool_infos(entries)
     known_hardware = hardware.load()
@@ -128,7 +143,7 @@ def check(config_path: Path, policy_path: Path | None = None) -> list[Mistake]:
     found, mistakes = config.read_config(config_path)
     if policy_path is None:
         policy_path = Path(found.policy if found is not None else Config().policy)
-    _, wrong = _read(policy_path)
+    _, wrong = _read(policy_path, Path(found.catalogue) if found is not None and found.catalogue else None)
     return [*mistakes, *wrong, *_wrong_overrides(config.geo_folder(found or Config()))]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Final, Literal, get_args
 
@@ -103,6 +104,15 @@ def load(paths: Iterable[Path] = SHIPPED) -> tuple[CatalogueEntry, ...]:
         MistakesError: what is wrong in the files, each with place and line.
         OSError: a file cannot be read.
     """
+    return _shipped() if paths is SHIPPED else _load(paths)
+
+
+@cache
+def _shipped() -> tuple[CatalogueEntry, ...]:
+    return _load(SHIPPED)
+
+
+def _load(paths: Iterable[Path]) -> tuple[CatalogueEntry, ...]:
     common = too_common()
     seen = Seen()
     return tuple(
@@ -209,12 +219,14 @@ class Seen:
         self._owners: dict[tuple[str, str], str] = {}
 
     def clashes(self, entry: CatalogueEntry) -> list[tuple[str, str]]:
-        """What an entry shares with an earlier one: (field, what). It is noted."""
+        """What an entry shares with an earlier one: (field, what). Where it shares nothing it is noted."""
         found = [("id", f"{entry.id} is used twice")] if entry.id in self._ids else []
-        self._ids.add(entry.id)
-        for system in SYSTEMS:
-            for artefact in named(entry, system):
-                owner = self._owners.setdefault((system, artefact.lower()), entry.id)
-                if owner != entry.id:
-                    found.append((system, f"{entry.id}: {artefact!r} belongs to {owner} already"))
+        mine = [(system, artefact) for system in SYSTEMS for artefact in named(entry, system)]
+        for system, artefact in mine:
+            owner = self._owners.get((system, artefact.lower()), entry.id)
+            if owner != entry.id:
+                found.append((system, f"{entry.id}: {artefact!r} belongs to {owner} already"))
+        if not found:
+            self._ids.add(entry.id)
+            self._owners.update({(system, artefact.lower()): entry.id for system, artefact in mine})
         return found

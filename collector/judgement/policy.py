@@ -64,7 +64,12 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[Kind, ...], msgspec.Meta(description="a list of kinds that are measured on request alone")
     ] = ()
     """Kinds that no laptop measures unless it is asked to: tell the people, and their council, first."""
+    ring: Annotated[int, msgspec.Meta(ge=0, le=9, description="the number of a ring, 0 to 9")] = 0
+    """When it gets a new catalogue of tools: see `catalogue_rings`."""
     timing: Annotated[TimingPolicy, msgspec.Meta(description="how session_timing works")] = TimingPolicy()
+
+
+Hours = Annotated[float, msgspec.Meta(ge=0, le=8760, description="hours, 0 to 8760")]
 
 
 class Enrolment(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -181,11 +186,21 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     groups: Annotated[dict[str, Group], msgspec.Meta(description="group names with their settings")] = msgspec.field(
         default_factory=lambda: {"default": Group()}
     )
+    catalogue_rings: Annotated[
+        tuple[Hours, ...], msgspec.Meta(min_length=1, description="a list of hours, such as [0, 24, 72]")
+    ] = (0,)
+    """Hours after its first publication at which ring 0, 1, 2 and so on gets a new catalogue of tools."""
     company_networks: Annotated[tuple[CompanyNetwork, ...], msgspec.Meta(description="a list of company networks")] = ()
     """Addresses that say nothing about where a laptop is."""
     landmarks: LandmarkPolicy = LandmarkPolicy()
     enrolment: Enrolment = Enrolment()
     suppressions: Annotated[tuple[Suppression, ...], msgspec.Meta(description="a list of suppressions")] = ()
+
+    @property
+    def catalogue_delays_h(self) -> dict[str, float]:
+        """Hours by group. A group of a ring that is not listed gets a catalogue with the last one."""
+        last = len(self.catalogue_rings) - 1
+        return {name: self.catalogue_rings[min(group.ring, last)] for name, group in self.groups.items()}
 
     @property
     def facts_digest(self) -> str:

@@ -69,8 +69,11 @@ def sign_settings(connection: Connection, settings: Settings, now_ms: int) -> tu
     return version, sign_document(signing_key(connection), SETTINGS_PURPOSE, document)
 
 
-def sign_catalogue(connection: Connection, tools: tuple[ToolEntry, ...], now_ms: int) -> tuple[int, SignedDocument]:
-    """The tool catalogue, numbered and signed."""
-    version = _version(connection, "catalogue", msgspec.json.encode(tools), now_ms)
-    document = msgspec.json.encode(Catalogue(version=version, tools=tools))
-    return version, sign_document(signing_key(connection), CATALOGUE_PURPOSE, document)
+def catalogue_version(connection: Connection, tools: tuple[ToolEntry, ...], now_ms: int) -> int:
+    """The number of the tool catalogue with these tools."""
+    return _version(connection, "catalogue", msgspec.json.encode(tools), now_ms)
+
+
+def sign_catalogue(connection: Connection, catalogue: Catalogue) -> SignedDocument:
+    """A tool catalogue that has its number, signed."""
+    return sign_document(signing_key(connection), CATALOGUE_PURPOSE, msgspec.json.encode(catalogue))

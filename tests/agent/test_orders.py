@@ -71,12 +71,19 @@ def test_a_signed_text_that_is_no_catalogue_is_refused(folder: Folder, catalogue
         settings.accept(folder, offered, PINNED, Orders())
 
 
-@pytest.mark.parametrize("versions", [(1, 5), (5, 1)])
+@pytest.mark.parametrize("versions", [(1, 5), (3, 1), (2, 2)])
 def test_older_settings_are_refused(folder: Folder, versions: tuple[int, int]) -> None:
     current = settings.accept(folder, orders(3, 3), PINNED, Orders())
     with pytest.raises(RefusedError, match="older"):
         settings.accept(folder, orders(*versions), PINNED, current)
     assert settings.load(folder, PINNED) == current
+
+
+def test_newer_settings_with_an_older_catalogue_are_taken_without_it(folder: Folder) -> None:
+    current = settings.accept(folder, orders(3, 3), PINNED, Orders())
+    moved = settings.accept(folder, orders(5, 1, group="late"), PINNED, current)
+    assert (moved.settings.version, moved.settings.group, moved.catalogue_version) == (5, "late", 3)
+    assert settings.load(folder, PINNED) == moved
 
 
 def test_settings_that_were_changed_on_disk_are_refused(folder: Folder) -> None:
