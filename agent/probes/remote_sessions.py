@@ -43,6 +43,9 @@ MAX_EVIDENCE: Final = 16
 ANY_ADDRESS: Final = ("0.0.0.0", "::")
 ACCEPTS: Final = ("control", "login")
 """Roles of tools whose accepted connections are sessions."""
+DESKTOP_PORTS: Final = (3389, 3283, *range(5900, 5904))
+"""On which servers of remote desktops listen, by the book."""
+UNKNOWN: Final = ToolEntry(id=UNKNOWN_TUNNEL)
 CARRIES: Final = ("tunnel", "login")
 """Roles of tools that bring somebody else's connection: SSH does so in both directions."""
 
@@ -65,7 +68,7 @@ def collect(given: Given) -> RemoteSessions:
     if hidden:
         raise Unavailable("denied", f"may not see the connections of {', '.join(hidden)}", "run the agent as root")
     view = View(given.host, running)
-    found = (_session(given.host, view, one, tool) for one, tool in view.accepted())
+    found = (_session(given.host, view, one, tool) for one, tool in (*view.accepted(), *view.hosted()))
     sessions = sorted(
         (session for session in found if session is not None),
         key=lambda session: (-(session.bytes_sent or 0) - (session.bytes_received or 0), session.peer_port),
@@ -129,6 +132,17 @@ class View:
         """Connections that came in to a tool of a role that is controlled from elsewhere."""
         tools = ((one, self._tool_of(one)) for one in self._established.values())
         return [(one, tool) for one, tool in tools if tool is not None and tool.role in ACCEPTS]
+
+    def hosted(self) -> list[tuple[Socket, ToolEntry]]:
+        """Connections that a tunnel of the catalogue brings to a port of remote desktops, where no tool of the
+        catalogue listens: whatever listens there is controlled from elsewhere."""
+        found = []
+        for one in self._established.values():
+            end = self.other_end(one) if one.local_port in DESKTOP_PORTS and self._leading_to(one) else None
+            carrier = self._tools.get(end.pid) if end is not None and end.pid is not None else None
+            if carrier is not None and carrier.role in CARRIES and self._tool_of(one) is None:
+                found.append((one, UNKNOWN))
+        return found
 
     def figures(self, one: Socket) -> TcpInfo | None:
         """The kernel's figures of a connection; None when it is gone."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from agent.wire.signals import RemoteTools
+from agent.wire.signals import UNKNOWN_TUNNEL, RemoteTools
 from agent.wire.tenant import tenant_digest
 from collector.judgement.hardware import HardwareTables
 from collector.judgement.physics import NO_LANDMARKS, Landmarks
@@ -60,7 +60,8 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
     def tool(self, tool_id: str) -> ToolInfo:
         """The tool of that id; one that this collector's catalogue lacks counts as an own vendor's control tool."""
-        return self.tools.get(tool_id) or ToolInfo(name=tool_id, vendor_group=tool_id)
+        name = "a program that the catalogue does not list" if tool_id == UNKNOWN_TUNNEL else tool_id
+        return self.tools.get(tool_id) or ToolInfo(name=name, vendor_group=tool_id)
 
     def sanctioned(self, tool_id: str) -> bool:
         """True when the policy allows the tool, and for the tenant that it belongs to where the laptop tells it."""

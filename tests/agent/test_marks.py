@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from agent.host import Process, Service
+from agent.host import Process, Service, Socket
 from agent.marks import live_signs, tenant, unattended
 from agent.matching import find_tools
+from agent.probe import Given
+from agent.probes import remote_sessions
 from agent.wire.tenant import tenant_digest
 from collector import catalogue
 from tests.fakes import NOON, FakeHost, connection, program
@@ -151,3 +153,35 @@ def test_of_an_account_only_its_organisation_counts() -> None:
     assert whose("chrome-remote-desktop", FakeHost(files=files)) == tenant_digest(
         "chrome-remote-desktop", "example.org"
     )
+
+
+@pytest.mark.parametrize(
+    ("tool", "path"),
+    [
+        ("openssh", "/usr/bin/ssh"),
+        ("cloudflared", "/usr/bin/cloudflared"),
+        ("ngrok", "/usr/local/bin/ngrok"),
+        ("frp", "/usr/bin/frpc"),
+        ("tailscale", "/usr/sbin/tailscaled"),
+        ("vscode-tunnel", "/usr/bin/code-tunnel"),
+        ("vscode-tunnel", "/usr/bin/devtunnel"),
+        ("chisel", "/usr/bin/chisel"),
+        ("zerotier", "/usr/sbin/zerotier-one"),
+        ("netbird", "/usr/bin/netbird"),
+        ("localxpose", "/usr/local/bin/loclx"),
+        ("bore", "/usr/bin/bore"),
+        ("nebula", "/usr/bin/nebula"),
+        ("code-server", "/usr/bin/code-server"),
+    ],
+)
+def test_each_tunnel_that_brings_a_session_to_the_loopback_address_is_named(tool: str, path: str) -> None:
+    sockets = [
+        Socket(state="listen", local_address="127.0.0.1", local_port=5900, pid=10),
+        connection("127.0.0.1:5900", "127.0.0.1:51000", 10),
+        connection("127.0.0.1:51000", "127.0.0.1:5900", 20),
+        connection("192.168.1.5:42000", "198.51.100.7:443", 20),
+    ]
+    host = FakeHost(processes=[program(10, "/usr/bin/x11vnc"), program(20, path)], sockets=sockets)
+    (session,) = remote_sessions.collect(Given(host=host, catalogue=WIRE)).sessions
+    assert session.tunnel is not None
+    assert (session.tool, session.tunnel.tool, session.tunnel.peer_address) == ("x11vnc", tool, "198.51.100.7")

@@ -64,7 +64,7 @@ class RemoteTools(Signal, frozen=True, kw_only=True):
 
 
 UNKNOWN_TUNNEL = "unknown"
-"""Name of every tunnel program that the catalogue does not list: the program's own name does not leave the laptop."""
+"""Name of every program that the catalogue does not list: the program's own name does not leave the laptop."""
 
 
 class Tunnel(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +85,8 @@ class RemoteSession(msgspec.Struct, frozen=True, kw_only=True):
     """One live connection that controls this laptop from elsewhere."""
 
     tool: str
-    """Catalogue id of the tool that accepted the connection."""
+    """Catalogue id of the tool that accepted the connection; "unknown" where a tunnel brought it to a port of remote
+    desktops on which no tool of the catalogue listens."""
     local_port: Port
     """Port on this laptop that accepted it."""
     peer_address: str

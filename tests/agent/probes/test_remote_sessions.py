@@ -412,3 +412,34 @@ def test_a_program_under_another_name_is_known_from_the_note_about_tools() -> No
     host = FakeHost(system="windows", processes=[hidden], sockets=sockets)
     found = remote_sessions.collect(Given(host=host, catalogue=SIGNED, notes={"remote_tools": note}))
     assert [(one.tool, one.peer_address) for one in found.sessions] == [("desk", OPERATOR)]
+
+
+def through(carrier: str, port: int, *, served: str = "/home/user/.cache/notes") -> RemoteSessions:
+    """A laptop on which a tunnel brings a connection to a port of a program that nobody knows."""
+    return look(
+        laptop(
+            [program(10, served), program(20, carrier)],
+            {
+                listening(port, 10, "127.0.0.1"): None,
+                connection(f"127.0.0.1:{port}", "127.0.0.1:51000", 10): figures(0.02),
+                connection("127.0.0.1:51000", f"127.0.0.1:{port}", 20): figures(0.02),
+                connection(f"{LAPTOP}:42000", f"{RELAY}:443", 20): figures(24.1, sent=500_000),
+            },
+        )
+    )
+
+
+@pytest.mark.parametrize("port", [3389, 5900, 5903])
+def test_a_tunnel_to_a_port_of_remote_desktops_is_a_session_whatever_listens_there(port: int) -> None:
+    (session,) = through("/usr/bin/ssh", port).sessions
+    assert (session.tool, session.local_port, session.peer_address) == ("unknown", port, "127.0.0.1")
+    assert session.tunnel == Tunnel(tool="openssh", peer_address=RELAY, peer_port=443, min_rtt_ms=24.1)
+
+
+def test_a_tunnel_to_another_port_or_a_program_that_is_no_tunnel_is_none() -> None:
+    assert through("/usr/bin/ssh", 8080).sessions == ()
+    assert through("/usr/bin/firefox", 5900).sessions == ()
+
+
+def test_a_tool_of_the_catalogue_behind_a_tunnel_is_told_once_under_its_name() -> None:
+    assert [one.tool for one in through("/usr/bin/ssh", 5900, served="/usr/bin/x11vnc").sessions] == ["x11vnc"]
