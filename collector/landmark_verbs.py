@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 from sqlalchemy import select
@@ -31,7 +30,7 @@ def landmark_verbs(verb: argparse.ArgumentParser) -> None:
 
 def audit_landmarks(options: argparse.Namespace) -> int:
     """Print the landmarks, the wrong ones first. Exit status 1 when there is one."""
-    known = knowledge.load(Path(configs.load_or_default(options.config).policy))
+    known = knowledge.of(configs.load_or_default(options.config))
     with database(options) as connection:
         found = audit(known.context.landmarks, _days(connection))
     wrong = [each.landmark for each in found if each.wrong]

@@ -67,13 +67,16 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
         """True when the policy allows the tool, and for the tenant that it belongs to where the laptop tells it."""
         return tool_id in self.policy.allowed_tools and not self.of_other_tenant(tool_id)
 
+    def tenant(self, tool_id: str) -> str:
+        """Digest of the tenant that the laptop's installation of a tool belongs to; empty where it does not tell."""
+        newest = self.view.newest.get(RemoteTools.kind)
+        found = newest.signal.tools if newest is not None and isinstance(newest.signal, RemoteTools) else ()
+        return next((tool.setup.tenant for tool in found if tool.tool == tool_id and tool.setup), "")
+
     def of_other_tenant(self, tool_id: str) -> bool:
         """True where the policy names tenants of an allowed tool, and this one belongs to none of them. A tool that
         does not tell its tenant is not held against anybody."""
-        allowed = self.policy.allowed_tenants.get(tool_id)
-        newest = self.view.newest.get(RemoteTools.kind)
-        found = newest.signal.tools if newest is not None and isinstance(newest.signal, RemoteTools) else ()
-        told = next((tool.setup.tenant for tool in found if tool.tool == tool_id and tool.setup), "")
+        allowed, told = self.policy.allowed_tenants.get(tool_id), self.tenant(tool_id)
         if allowed is None or not told or tool_id not in self.policy.allowed_tools:
             return False
         return told not in allowed and told not in {tenant_digest(tool_id, each) for each in allowed}

@@ -37,6 +37,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """Names of tools of any role that are not allowed and run under another name than their file's own."""
     other_tenant: tuple[str, ...] | None = None
     """Names of allowed tools that belong to a tenant which the policy does not name."""
+    other_tenants: tuple[str, ...] | None = None
+    """Digests of those tenants, as the policy may name them."""
     installed_by_user: tuple[str, ...] | None = None
     """Names of present control tools that are not allowed, lie in somebody's home directory and came within 14 days of
     enrolment; by the laptop's clock."""
@@ -58,6 +60,7 @@ def derive(given: Given) -> Tools:
     control = [tool for tool in found if given.tool(tool.tool).controls]
     present = [tool for tool in control if tool.running or tool.service]
     barred = [tool for tool in present if not given.sanctioned(tool.tool)]
+    strange = [tool for tool in found if given.of_other_tenant(tool.tool)]
     soon = list(_soon(given, barred))
     return Tools(
         unsanctioned_running=_names(given, [tool for tool in barred if tool.running]),
@@ -67,7 +70,8 @@ def derive(given: Given) -> Tools:
         vendors=len({given.tool(tool.tool).vendor_group for tool in present}),
         unattended=_names(given, [tool for tool in barred if tool.setup and tool.setup.unattended]),
         renamed=_names(given, [tool for tool in found if _is_renamed(given, tool)]),
-        other_tenant=_names(given, [tool for tool in found if given.of_other_tenant(tool.tool)]),
+        other_tenant=_names(given, strange),
+        other_tenants=tuple(sorted({given.tenant(tool.tool) for tool in strange})),
         installed_by_user=_names(given, [tool for tool, _ in soon]),
         installed_after_days=min((days for _, days in soon), default=None),
     )

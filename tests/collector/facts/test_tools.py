@@ -100,6 +100,7 @@ def test_a_tenant_is_allowed_by_its_name_or_its_digest_and_another_one_is_not() 
         assert of_tenant(own, *tenants).other_tenant == ()
     facts = of_tenant(own, "fedcba9876543210")
     assert facts.other_tenant == facts.unsanctioned_running == ("ScreenConnect",)
+    assert facts.other_tenants == (own,)
 
 
 def test_a_tool_that_tells_no_tenant_is_not_held_against_anybody() -> None:
