@@ -116,7 +116,8 @@ def _hand(session: Session, hand: Hand) -> Place:
 
 def _why_unbounded(hand: Hand) -> str:
     if hand.rtt_ms is not None:
-        return f"what answers is {show(hand.rtt_ms)} ms away, as people of the same country may be"
+        agree = f"{show(hand.agreeing)} of {show(hand.windows)} windows agree"
+        return f"what answers is {show(hand.rtt_ms)} ms away ({agree}), as people of the same country may be"
     if hand.why_not and hand.why_not != "nobody is behind a relay":
         return f"nothing bounds how far away that is ({hand.why_not})"
     return "nothing bounds how far away that is"

@@ -12,8 +12,8 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from tests.accuracy import machine, recordings, sessions
-from tests.accuracy.latency import VARIABLE, folder
+from tests.accuracy import hands, machine, recordings, sessions
+from tests.accuracy.latency import VARIABLE, folder, last_miles
 
 
 def main() -> int:
@@ -28,15 +28,18 @@ def main() -> int:
     halves = machine.halves()
     targets = machine.kept(shares)
     heard = {length_s: sessions.measure(length_s) for length_s in sessions.LENGTHS_S}
+    bounds = {"home": hands.shares(), "mobile": hands.shares(last_miles("CELLULAR"))}
+    targets += hands.kept(bounds)
     wrong = sum(tally.wrong for both in heard.values() for tallies in both for tally in tallies.values())
     targets.append({"what": "recorded sessions: wrong windows and votes", "measured": wrong, "limit": 0})
     targets[-1] |= {"sense": "at most", "kept": wrong == 0}
     if as_json:
-        print(json.dumps(_object(shares, halves, heard, targets)))
+        print(json.dumps(_object(shares, halves, heard, targets) | {"hands": bounds}))
     else:
         _machine_table(shares)
         _halves_table(halves)
         _session_table(heard)
+        _hands_table(bounds)
         _target_table(targets)
     return int(not all(target["kept"] for target in targets))
 
@@ -83,6 +86,13 @@ def _session_table(heard: Heard) -> None:
     for group in sorted(groups):
         cells = [_cell(tallies.get(group)) for both in heard.values() for tallies in both]
         print(f"{group:<38}" + "".join(f"{cell:>14}" for cell in cells))
+
+
+def _hands_table(bounds: dict[str, dict[str, float]]) -> None:
+    print("\nHow far at least, and who alarms? Shares of pairs of homes in percent, by the line of the other side\n")
+    print(f"{'':<38}" + "".join(f"{line:>14}" for line in bounds))
+    for name in bounds["home"]:
+        print(f"{name:<38}" + "".join(f"{row[name]:>14.2f}" for row in bounds.values()))
 
 
 def _cell(tally: sessions.Tally | None) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.accuracy import hands
 from tests.accuracy.latency import VARIABLE
 from tests.accuracy.recordings import folder, recordings
 from tests.accuracy.sessions import LENGTHS_S, measure
@@ -42,3 +43,11 @@ def test_where_nothing_answers_no_number_is_named() -> None:
 
 def test_every_recording_was_read() -> None:
     assert len(recordings()) == 46
+
+
+def test_a_printed_distance_is_hardly_ever_more_than_the_true_one() -> None:
+    found = hands.shares()
+    print(found)
+    assert all(each["kept"] for each in hands.kept({"home": found}))
+    assert found["in the United States: alarm"] < 1.0
+    assert found["from East Asia: alarm"] > 95
