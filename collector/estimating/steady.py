@@ -17,6 +17,8 @@ relay's own round trip is. Which answer belongs to what is not known, and need n
    what still peaks is chance. The real peak must be `MARGIN` times higher, and z at least `LEAST_Z`.
 6. *Echoes*: a protocol in lock-step peaks at two and three round trips too: a peak at a half or a third wins.
 7. The estimate is the centre of what stands out around the peak.
+8. Where another lag that is no echo stands out `RIVAL` as high, or the peak is an echo of the connection's own round
+   trip, nothing is said.
 
 Kernels stay narrow. Wide ones (20 ms and more) would read jittery lines, and human rhythm: how long a key is held
 (about 75 ms) and the time between two keys (about 130 ms) come out of them as round trips.
@@ -47,7 +49,6 @@ SURROGATES: Final = 6
 SEED: Final = 1
 """Of the shifts: the same window always gets the same answer."""
 FEWEST_EVENTS: Final = 6
-FEWEST_IN_CLASS: Final = 5
 SIZES: Final = 4
 SHARE: Final = (0.08, 0.95)
 """Of all answers, that one size must have to be looked at alone."""

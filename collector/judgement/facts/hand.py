@@ -58,13 +58,13 @@ class Hand(msgspec.Struct, frozen=True, kw_only=True):
     tool: str | None = None
     """Name of its tool."""
     through: str | None = None
-    """Where its connection ends: the relay's address, or a program on the laptop."""
+    """Where its connection ends, and how far that is: the relay's address, or a program on the laptop."""
     hop_ms: float | None = None
     """Round trip of the connection alone."""
     rtt_ms: int | None = None
     """Round trip to whoever answers."""
     hidden_ms: int | None = None
-    """What of it lies behind the relay."""
+    """What of it lies behind the relay: all of it where the connection itself tells no round trip (UDP)."""
     least_ms: int | None = None
     """What remains of it without what a viewer may take."""
     at_least_km: int | None = None
@@ -132,6 +132,9 @@ def _hidden(given: Given, voted: Vote, windows: list[TimedWindow]) -> dict[str, 
     hops = [window.hop_ms for window in windows if window.hop_ms is not None]
     if hops:
         known |= {"hop_ms": round(min(hops), 1), "hidden_ms": max(0, int(voted.estimate_ms - min(hops)))}
+        known["through"] = f"{known['through']}, {min(hops):.3g} ms away"
+    elif voted.methods == ("stun",):
+        known |= {"hidden_ms": int(voted.estimate_ms), "through": f"{known['through']}, over UDP"}
     return known
 
 

@@ -64,7 +64,11 @@ def test_three_windows_that_agree_tell_the_hidden_leg() -> None:
     facts = derive(*timed(161, 162, 160))
     assert (facts.rtt_ms, facts.hop_ms, facts.hidden_ms, facts.least_ms) == (161, 10.1, 150, 146)
     assert (facts.windows, facts.agreeing, facts.at_least_km, facts.why_not) == (3, 3, 2600, "")
-    assert (facts.tool, facts.through, facts.how) == ("x11vnc", "203.0.113.9", "answers to what the screen showed")
+    assert (facts.tool, facts.through, facts.how) == (
+        "x11vnc",
+        "203.0.113.9, 10.1 ms away",
+        "answers to what the screen showed",
+    )
     assert facts.last_seen_at == NOW - timedelta(minutes=15)
 
 
@@ -100,6 +104,16 @@ def test_logins_unlisted_programs_and_screen_readers_do_not_count(tool: str) -> 
 
 def test_allowed_tools_do_not_count() -> None:
     assert derive(*timed(240, 241, 242), allowed=("x11vnc",)).windows is None
+
+
+def test_consent_checks_over_udp_tell_the_whole_way() -> None:
+    checks = [
+        msgspec.structs.replace(each, answer=msgspec.structs.replace(each.answer, method="stun"))
+        for each in timed(240, 241, 242, hop_ms=None)
+    ]
+    facts = derive(*checks)
+    assert (facts.rtt_ms, facts.hidden_ms, facts.hop_ms) == (241, 241, None)
+    assert facts.through == "203.0.113.9, over UDP"
 
 
 def test_without_a_known_hop_nothing_is_said_to_be_hidden() -> None:
