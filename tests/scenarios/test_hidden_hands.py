@@ -114,6 +114,18 @@ def test_a_tunnel_on_the_laptop_is_looked_through(world: World) -> None:
     assert "through a program on the laptop" in hand(made).sentence
 
 
+def test_a_product_that_dials_out_to_its_makers_relay_is_looked_through(world: World) -> None:
+    """No connection comes in: the laptop itself opened the one to the relay."""
+    laptop = world.enrol()
+    more = {"tool": "anydesk", "local_port": 51000, "peer_port": 443, "outgoing": True}
+    seen = (window(world, 240, seed, **more) for seed in range(3))
+    world.report(laptop, tools("anydesk"), sessions(), timing(*seen))
+    estimate(world)
+    made = judged(world, laptop)
+    assert FAR in rules(made)
+    assert FAR in world.alert_of(laptop).rules
+
+
 def test_a_tool_that_the_policy_allows_says_nothing_however_far(world: World) -> None:
     made = judged(world, used_from(world, 240, tool="openssh-server"))
     assert not rules(made) & {FAR, "relay-hidden-leg"}

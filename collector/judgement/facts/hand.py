@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from agent.wire.signals import UNKNOWN_TUNNEL
+from agent.wire.signals import UNKNOWN_TUNNEL, RemoteSessions
 from collector.judgement.claim import claim_of
 from collector.judgement.given import Given
 from collector.judgement.view import SessionTrack, TimedWindow
@@ -49,6 +49,9 @@ class Hand(msgspec.Struct, frozen=True, kw_only=True):
     """Control sessions of the last 7 days with tools that the policy does not allow. "Hidden" is the one whose other
     side is farthest by its timing."""
 
+    sessions: int | None = None
+    """How many of them were timed, those included in which the laptop itself opened the connection, as it does to the
+    relays of support products; 0 where none was there. Unknown where sessions were not seen, or seen and not timed."""
     windows: int | None = None
     """Windows of the hidden session that were looked at; unknown while no session was timed."""
     agreeing: int | None = None
@@ -89,7 +92,8 @@ def derive(given: Given) -> Hand:
     barred = (window for window in given.view.timed if _counts(given, window.tool))
     votes = [(vote(each.answer for each in windows), windows) for windows in _by_session(barred)]
     found = max(votes, key=lambda each: (each[0].estimate_ms or 0.0, each[1][-1].began_at), default=None)
-    return msgspec.convert((_hidden(given, *found) if found else {}) | _abroad(given), Hand)
+    counted = {"sessions": len(votes) or _none_there(given)}
+    return msgspec.convert(counted | (_hidden(given, *found) if found else {}) | _abroad(given), Hand)
 
 
 def at_least_km(rtt_ms: float) -> int:
@@ -101,6 +105,13 @@ def _counts(given: Given, tool: str) -> bool:
     """A tool that shows and moves the desktop, is not allowed, and is known: what else listens may be any service,
     whose users take their time to think."""
     return tool != UNKNOWN_TUNNEL and given.tool(tool).controls and not given.sanctioned(tool)
+
+
+def _none_there(given: Given) -> int | None:
+    """0 where sessions were looked for and none of these was seen."""
+    newest = given.view.newest.get(RemoteSessions.kind)
+    heard = newest is not None and (newest.signal is not None or newest.failure == "absent")
+    return 0 if heard and not any(_counts(given, track.tool) for track in given.view.sessions) else None
 
 
 def _by_session(windows: Iterable[TimedWindow]) -> Iterable[list[TimedWindow]]:

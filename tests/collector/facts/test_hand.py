@@ -147,3 +147,10 @@ def test_travel_that_was_approved_excuses_the_country() -> None:
     trip = Trip(countries=("VN",), from_at=NOW - timedelta(days=5), until_at=NOW + timedelta(days=5))
     roster = RosterEntry(person="ana", country="DE", trips=(trip,), version=1)
     assert derive(sessions=(from_("VN"),), roster=roster).abroad == ""
+
+
+def test_without_sessions_none_was_timed_and_one_that_was_not_timed_is_unknown() -> None:
+    assert derive().sessions == 0
+    assert derive(sessions=(track(),)).sessions is None
+    assert derive(sessions=(track(),), allowed=("x11vnc",)).sessions == 0
+    assert derive(*timed(240, 241, 242)).sessions == 1
