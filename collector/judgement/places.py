@@ -75,21 +75,7 @@ def _clock(clock: Clock, *, alone: bool) -> str:
 
 
 def _hand(session: Session, hand: Hand) -> Place:
-    if session.unsanctioned is None:
-        return Place(place="hand", known=False, sentence="Its control sessions have not been seen.")
-    if session.unsanctioned == 0 and session.relayed:
-        return Place(
-            place="hand",
-            known=False,
-            sentence=f"{show(session.relayed_tool)} showed a session through its maker's relay; "
-            "where its other end is was not seen.",
-        )
-    if session.unsanctioned == 0:
-        return Place(
-            place="hand",
-            known=True,
-            sentence="No control session with a tool that is not allowed was seen in the last 7 days.",
-        )
+    """The farthest that anything bounds; a relay that the laptop itself dialled is no session that came in."""
     if (hand.at_least_km or 0) > (session.far_at_least_km or 0):
         return Place(
             place="hand",
@@ -108,10 +94,27 @@ def _hand(session: Session, hand: Hand) -> Place:
             at_least_km=session.far_at_least_km,
         )
     return Place(
-        place="hand",
-        known=False,
-        sentence=f"{show(session.tool)} was used from {show(session.peer)}; {_why_unbounded(hand)}.",
+        place="hand", known=session.unsanctioned == 0 and not _used(session, hand), sentence=_near(session, hand)
     )
+
+
+def _used(session: Session, hand: Hand) -> bool:
+    """Somebody had a session, wherever the other end is."""
+    return bool(session.unsanctioned or hand.sessions or session.relayed)
+
+
+def _near(session: Session, hand: Hand) -> str:
+    """What is said where nothing bounds a distance."""
+    if session.unsanctioned:
+        return f"{show(session.tool)} was used from {show(session.peer)}; {_why_unbounded(hand)}."
+    if hand.sessions:
+        return f"{show(hand.tool)} was used through {show(hand.through)}; {_why_unbounded(hand)}."
+    if session.relayed:
+        tool = show(session.relayed_tool)
+        return f"{tool} showed a session through its maker's relay; where its other end is was not seen."
+    if session.unsanctioned is None:
+        return "Its control sessions have not been seen."
+    return "No control session with a tool that is not allowed was seen in the last 7 days."
 
 
 def _why_unbounded(hand: Hand) -> str:

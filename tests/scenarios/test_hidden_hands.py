@@ -123,6 +123,7 @@ def test_a_product_that_dials_out_to_its_makers_relay_is_looked_through(world: W
     estimate(world)
     made = judged(world, laptop)
     assert FAR in rules(made)
+    assert (hand(made).at_least_km or 0) > 5000
     assert FAR in world.alert_of(laptop).rules
 
 

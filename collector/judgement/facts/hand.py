@@ -62,8 +62,6 @@ class Hand(msgspec.Struct, frozen=True, kw_only=True):
     """Name of its tool."""
     through: str | None = None
     """Where its connection ends, and how far that is: the relay's address, or a program on the laptop."""
-    hop_ms: float | None = None
-    """Round trip of the connection alone."""
     rtt_ms: int | None = None
     """Round trip to whoever answers."""
     hidden_ms: int | None = None
@@ -142,7 +140,7 @@ def _hidden(given: Given, voted: Vote, windows: list[TimedWindow]) -> dict[str, 
     }
     hops = [window.hop_ms for window in windows if window.hop_ms is not None]
     if hops:
-        known |= {"hop_ms": round(min(hops), 1), "hidden_ms": max(0, int(voted.estimate_ms - min(hops)))}
+        known["hidden_ms"] = max(0, int(voted.estimate_ms - min(hops)))
         known["through"] = f"{known['through']}, {min(hops):.3g} ms away"
     elif voted.methods == ("stun",):
         known |= {"hidden_ms": int(voted.estimate_ms), "through": f"{known['through']}, over UDP"}

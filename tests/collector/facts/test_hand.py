@@ -62,7 +62,7 @@ def test_the_printed_distance_never_exceeds_the_bound(rtt_ms: float) -> None:
 
 def test_three_windows_that_agree_tell_the_hidden_leg() -> None:
     facts = derive(*timed(161, 162, 160))
-    assert (facts.rtt_ms, facts.hop_ms, facts.hidden_ms, facts.least_ms) == (161, 10.1, 150, 146)
+    assert (facts.rtt_ms, facts.hidden_ms, facts.least_ms) == (161, 150, 146)
     assert (facts.windows, facts.agreeing, facts.at_least_km, facts.why_not) == (3, 3, 2600, "")
     assert (facts.tool, facts.through, facts.how) == (
         "x11vnc",
@@ -112,7 +112,7 @@ def test_consent_checks_over_udp_tell_the_whole_way() -> None:
         for each in timed(240, 241, 242, hop_ms=None)
     ]
     facts = derive(*checks)
-    assert (facts.rtt_ms, facts.hidden_ms, facts.hop_ms) == (241, 241, None)
+    assert (facts.rtt_ms, facts.hidden_ms) == (241, 241)
     assert facts.through == "203.0.113.9, over UDP"
 
 
