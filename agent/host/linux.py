@@ -28,10 +28,11 @@ from agent.uevents import unpack
 
 from . import rights
 from .elsewhere import Elsewhere
+from .files import MAX_TEXT_BYTES
 from .input_helper import ask_helper
 from .linux_network import LinuxNetwork
 from .logins import read_logins
-from .posix import MAX_HOMES, MAX_TEXT_BYTES, PosixHost, names_in
+from .posix import MAX_HOMES, PosixHost, names_in
 from .proc import parse_stat, read_arguments, read_bytes, read_processes, read_sockets
 from .sock_diag import SockDiag
 

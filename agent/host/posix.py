@@ -14,25 +14,23 @@ import glob
 import os
 import stat
 import zoneinfo
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 
-from agent.host import FileStamp, HostBrokenError, HostDeniedError, HostError
+from agent.host import HostBrokenError, HostDeniedError, HostError
 
 from . import running
+from .files import MAX_MATCHES, MAX_NAMES, MAX_TEXT_BYTES, Files
 from .proc import read_bytes, read_part
 
-MAX_TEXT_BYTES: Final = 64 * 1024
-MAX_NAMES: Final = 10_000
-MAX_MATCHES: Final = 64
 MAX_HOMES: Final = 100
 ZONES: Final = "/zoneinfo/"
 
 
-class PosixHost(ABC):
+class PosixHost(Files):
     """The part of `Host` that is files and programs."""
 
     def __init__(self, root: str) -> None:
@@ -44,10 +42,6 @@ class PosixHost(ABC):
 
     def now(self) -> datetime:
         return datetime.now(UTC)  # noqa: TID251 - the clock that everybody else is given
-
-    def read_text(self, path: str) -> str | None:
-        data = self.read_bytes(path, MAX_TEXT_BYTES)
-        return data.decode("utf-8", "replace") if data is not None else None
 
     def read_bytes(self, path: str, most: int = MAX_TEXT_BYTES) -> bytes | None:
         try:
@@ -82,23 +76,6 @@ class PosixHost(ABC):
 
     def matching(self, path: str) -> tuple[str, ...]:
         return tuple(sorted(found.removeprefix(self._root) for found in islice(self._matches(path), MAX_MATCHES)))
-
-    def stamp(self, path: str) -> FileStamp | None:
-        try:
-            found = os.stat(self._root + path)
-        except OSError:
-            return None
-        return FileStamp(changed_at=datetime.fromtimestamp(found.st_mtime, UTC), size=found.st_size)
-
-    def list_dir(self, path: str) -> tuple[str, ...]:
-        try:
-            return tuple(sorted(os.listdir(self._root + path))[:MAX_NAMES])
-        except (FileNotFoundError, NotADirectoryError):
-            return ()
-        except PermissionError as error:
-            raise HostDeniedError(f"{path}: permission denied") from error
-        except OSError as error:
-            raise HostBrokenError(f"{path}: {error.strerror}") from error
 
     def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
         return running.run(command, timeout_s, environment={"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"})

@@ -13,18 +13,14 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from itertools import islice
-from typing import Final
 
-from agent.host import FileStamp, HostBrokenError, HostDeniedError, HostError
+from agent.host import HostBrokenError, HostDeniedError, HostError
 
-MAX_NAMES: Final = 10_000
-MAX_MATCHES: Final = 64
-MAX_TEXT_BYTES: Final = 64 * 1024
+from .files import MAX_MATCHES, MAX_NAMES, MAX_TEXT_BYTES, Files
 
 
-class WindowsFiles:
+class WindowsFiles(Files):
     """Files by name.
 
     Args:
@@ -35,11 +31,6 @@ class WindowsFiles:
     def __init__(self, homes: Callable[[], Sequence[str]], root: str = "") -> None:
         self._homes = homes
         self._root = root
-
-    def read_text(self, path: str) -> str | None:
-        """As `Host.read_text`."""
-        data = self.read_bytes(path)
-        return data.decode("utf-8", "replace") if data is not None else None
 
     def read_bytes(self, path: str, most: int = MAX_TEXT_BYTES) -> bytes | None:
         """As `Host.read_bytes`."""
@@ -74,17 +65,6 @@ class WindowsFiles:
             return None
         return slashed(found).removeprefix(self._root)
 
-    def list_dir(self, path: str) -> tuple[str, ...]:
-        """As `Host.list_dir`."""
-        try:
-            return tuple(sorted(os.listdir(self._root + path))[:MAX_NAMES])
-        except (FileNotFoundError, NotADirectoryError):
-            return ()
-        except PermissionError as error:
-            raise HostDeniedError(f"{path}: access is denied") from error
-        except OSError as error:
-            raise HostBrokenError(f"{path}: {error.strerror}") from error
-
     def exists(self, path: str) -> bool:
         """As `Host.exists`."""
         return any(self._found(path))
@@ -92,14 +72,6 @@ class WindowsFiles:
     def matching(self, path: str) -> tuple[str, ...]:
         """As `Host.matching`."""
         return tuple(sorted(islice(self._found(path), MAX_MATCHES)))
-
-    def stamp(self, path: str) -> FileStamp | None:
-        """As `Host.stamp`."""
-        try:
-            found = os.stat(self._root + path)
-        except OSError:
-            return None
-        return FileStamp(changed_at=datetime.fromtimestamp(found.st_mtime, UTC), size=found.st_size)
 
     def _found(self, path: str) -> Iterator[str]:
         path = path.rstrip("/")
