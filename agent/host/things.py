@@ -17,7 +17,8 @@ class Process:
     name: str
     """Base name of the executable, or the kernel's name where the executable cannot be read."""
     path: str | None
-    """Path of the executable; None where this agent may not look into the process."""
+    """Path of the executable; None where this agent may not look into the process. On a Mac the bare name of one that
+    calls itself otherwise, as sshd does."""
     parent_pid: int = 0
     aliases: tuple[str, ...] = ()
     """Other names it goes by: the kernel's name (cut to 15 bytes on Linux), the script that an interpreter runs."""
@@ -36,7 +37,7 @@ class Service:
     """One background service that the system knows how to start."""
 
     name: str
-    """Unit with its suffix on Linux, such as ssh.service."""
+    """Unit with its suffix on Linux, such as ssh.service; launchd's label on a Mac."""
     enabled: bool
     """It starts by itself."""
 
