@@ -11,7 +11,7 @@ UNIT := -m "not browser and not netns and not slow and not soak and not containe
 # What starts whole programs, browsers, networks and machines has this one to itself.
 WHOLE := -m "(browser or netns or slow or container) and not soak"
 
-.PHONY: help setup system run demo smoke test check soak bench eval screenshots packages clean
+.PHONY: help setup system run demo smoke test check soak bench eval signals screenshots packages clean
 
 help:
 	@echo "setup   Python environment in .venv (every other target does it too)"
@@ -70,6 +70,9 @@ soak: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m tests.bench
+
+signals: $(READY)
+	@$(BIN)/python -m agent.dictionary > docs/signals.md
 
 eval: $(READY)
 	@$(BIN)/python -m tests.accuracy

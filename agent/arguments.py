@@ -62,5 +62,6 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
     cycle.add_argument("--occasion", choices=("scheduled", "started", "stopping"), default="scheduled")
     cycle.add_argument("--reply-fd", type=int)
     cycle.add_argument("--hardware-events", default="")
+    cycle.add_argument("--standstills", default="")
     cycle.add_argument("--windows-fd", type=int)
     return whole

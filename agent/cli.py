@@ -100,16 +100,16 @@ def _folder(config: Config) -> Folder:
     return Folder.open(Path(config.state_dir))
 
 
-def _tools(config: Config, folder: Folder, events: str = "", **more: Any) -> Tools:
-    """The real things that a cycle works with; with what the parent heard of hardware, as it packed it, and what else
-    a worker was given."""
+def _tools(config: Config, folder: Folder, heard: Sequence[str] = (), **more: Any) -> Tools:
+    """The real things that a cycle works with; with what the parent heard of hardware and of its own standstills, as it
+    packed them, and what else a worker was given."""
     from agent.cycle import Tools
     from agent.disk import DiskError, marks_at
     from agent.host.this_machine import this_machine
     from agent.probes import PROBES
     from agent.uplink import connect
 
-    host = this_machine(events)
+    host = this_machine(*heard)
     try:
         marks = marks_at(config.run_dir)
     except DiskError:
@@ -196,7 +196,8 @@ def _cycle(options: argparse.Namespace) -> int:
     folder = _folder(config)
     folder.lock(WORK_LOCK, WORK_WAIT_S)
     said: list[str] = []
-    tools = _tools(config, folder, options.hardware_events, timed=read_windows(options.windows_fd), brief=said.append)
+    heard = (options.hardware_events, options.standstills)
+    tools = _tools(config, folder, heard, timed=read_windows(options.windows_fd), brief=said.append)
     delay_s = run_cycle(tools, options.occasion)
     if options.reply_fd is not None:
         os.write(options.reply_fd, "\n".join((f"{delay_s:.3f}", *said)).encode())

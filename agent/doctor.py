@@ -61,8 +61,9 @@ def _findings(
     config: Config, host: Host, probes: Sequence[Probe], tools: Tools | None, why_no_folder: str
 ) -> Iterator[Finding]:
     orders = orders_of(tools.disk if tools is not None else None)
+    by_kind = {probe.kind: probe for probe in probes}
     for run in measure_now(host, probes, orders, config.probes_off):
-        yield _about_probe(run)
+        yield _about_probe(run, by_kind[run.measurement.kind], host)
     yield from _about_rights(host)
     if orders.settings.timing.headers:
         yield _about_headers(host)
@@ -83,15 +84,22 @@ def _findings(
     yield from _about_collector(tools)
 
 
-def _about_probe(run: Run) -> Finding:
+def _about_probe(run: Run, probe: Probe, host: Host) -> Finding:
+    """Works, partly or not: why, and which permission would help."""
     kind, failure = run.measurement.kind, run.measurement.failure
+    helps = f"; what helps: {probe.helped_by[host.system]}" if host.system in probe.helped_by else ""
     if failure is not None:
-        return Finding(subject=kind, verdict="not" if failure in HARMLESS else "problem", words=f"{failure}: {run.why}")
+        words = f"{failure}: {run.why}"
+        if host.system not in probe.systems:
+            words += f"; measured on {' and '.join(probe.systems)}"
+        elif failure == "denied" and not run.remedy:
+            words += helps
+        return Finding(subject=kind, verdict="not" if failure in HARMLESS else "problem", words=words)
     cost = f"{run.measurement.runtime_ms:.0f} ms, {run.cpu_ms:.0f} ms of CPU time"
     data = msgspec.json.decode(bytes(run.measurement.data))
     missing = [name for name, value in data.items() if value is None]
     if missing:
-        return Finding(subject=kind, verdict="partly", words=f"no value for {', '.join(missing)} ({cost})")
+        return Finding(subject=kind, verdict="partly", words=f"no value for {', '.join(missing)} ({cost}){helps}")
     return Finding(subject=kind, verdict="works", words=cost)
 
 

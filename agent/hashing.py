@@ -19,7 +19,7 @@ MAX_KEYS: Final = 2
 """One, or two during a change-over."""
 DIGEST_BYTES: Final = 16
 
-What = Literal["gateway hardware address"]
+What = Literal["gateway hardware address", "neighbour hardware address", "wifi network"]
 
 
 def keyed_hashes(keys: Iterable[HashKey], what: What, identifier: bytes) -> tuple[KeyedHash, ...]:

@@ -29,6 +29,9 @@ NAP_S = 30.0
 JITTER = 0.1
 MOST_SAID = 4096
 """Bytes of what a worker says."""
+STANDSTILL_S = 60.0
+"""A sleep that lasts this much longer than it was meant to, with the laptop awake, is told to the workers."""
+MOST_STANDSTILLS = 8
 
 
 def main(arguments: list[str]) -> int:
@@ -42,9 +45,10 @@ def main(arguments: list[str]) -> int:
     stop = _listen()
     hardware = Hardware(listen())
     lookout = Lookout(_start_timing)
+    stood: list[str] = []
     repeat(
-        lambda occasion: _cycle_with([*options, *_heard(hardware)], occasion, stop, lookout),
-        lambda delay_s: _told_to_stop(stop, delay_s, hardware, lookout),
+        lambda occasion: _cycle_with([*options, *_heard(hardware), *_stood(stood)], occasion, stop, lookout),
+        lambda delay_s: _told_to_stop(stop, delay_s, hardware, lookout, stood),
     )
     lookout.end()
     _cycle(options, "stopping", LAST_WORDS_S, None)
@@ -155,16 +159,31 @@ def _heard(hardware: Hardware) -> list[str]:
     return ["--hardware-events", text] if text else []
 
 
-def _told_to_stop(stop: int, delay_s: float, hardware: Hardware, lookout: Lookout) -> bool:
+def _stood(stood: list[str]) -> list[str]:
+    return ["--standstills", ";".join(stood)] if stood else []
+
+
+def _note_standstill(stood: list[str], stood_s: float) -> None:
+    if stood_s > STANDSTILL_S:
+        stood.append(f"{time.clock_gettime_ns(time.CLOCK_REALTIME) // 1_000_000}:{stood_s:.0f}")
+        del stood[:-MOST_STANDSTILLS]
+
+
+def _told_to_stop(stop: int, delay_s: float, hardware: Hardware, lookout: Lookout, stood: list[str]) -> bool:
     """Wait; True as soon as the agent is told to stop. Time that the laptop sleeps counts.
 
     Hardware that comes or goes shortens the wait, and so does a session that was timed.
+
+    Args:
+        stood: gets a line for each time that this process was not let run although the laptop was awake.
     """
     began_s = _uptime_s()
     due_at_s, news = began_s + delay_s, False
     while (left_s := due_at_s - _uptime_s()) > 0:
         heard = lookout.descriptors
-        ready = _readable([stop, *hardware.descriptors, *heard], min(left_s, NAP_S, lookout.wait_s(_uptime_s())))
+        nap_s, awake_s = min(left_s, NAP_S, lookout.wait_s(_uptime_s())), time.clock_gettime(time.CLOCK_MONOTONIC)
+        ready = _readable([stop, *hardware.descriptors, *heard], nap_s)
+        _note_standstill(stood, time.clock_gettime(time.CLOCK_MONOTONIC) - awake_s - nap_s)
         if stop in ready:
             return True
         lookout.look(_uptime_s())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from agent.host import Host
+from agent.host import Host, System
 from agent.wire.report import Failure
 from agent.wire.settings import Catalogue, Settings
 from agent.wire.signals import Signal, TimingWindow
@@ -71,6 +71,10 @@ class Probe:
     on_request: bool = False
     """It runs only where the collector's settings name its kind in `probes_on`: law or courtesy ask for consent first.
     Elsewhere it does not run and is not reported, not even as switched off."""
+    systems: tuple[System, ...] = ("linux", "macos", "windows")
+    """Systems on which it measures something."""
+    helped_by: Mapping[System, str] = field(default_factory=dict)
+    """Which permission lets it see all that it can, by system; it needs none where none is named."""
     has_news: Callable[[Given], bool] | None = None
     """Where it has something to say before its turn: how to see that."""
     patient: bool = False

@@ -7,6 +7,7 @@ import inspect
 import sys
 import typing
 from collections.abc import Callable, Iterator
+from functools import cache
 from types import ModuleType
 
 import msgspec
@@ -21,6 +22,7 @@ from agent.wire import report as report_wire
 from agent.wire import signals, signing
 from agent.wire.enrolment import EnrolRequest
 from agent.wire.report import Report
+from agent.wire.signals import Signal
 from agent.wire.signing import Sending, SignedDocument
 
 
@@ -48,33 +50,52 @@ def _text(node: ast.stmt) -> str:
 
 def declaration() -> Iterator[str]:
     """Line by line, everything that can leave the laptop."""
-    words = _Words(*(sys.modules[name] for name in {each.__module__ for each in signals.SIGNALS}))
     for signal in signals.SIGNALS:
         how = "sent when it changes" if signal.stable else "sent each time"
         yield f"{signal.kind} ({how}): {signal.purpose}"
-        yield from _fields(signal, words, "  ")
+        yield from _lines(declared(signal))
         yield ""
     yield "Around every report:"
-    yield from _fields(Report, _Words(report_wire), "  ", without=("measurements",))
+    yield from _lines(_fields(Report, _Words(report_wire), without=("measurements",)))
     yield ""
     yield "With every sending, beside the address it comes from, the version of the agent and its signature:"
-    yield from _fields(Sending, _Words(signing), "  ")
+    yield from _lines(_fields(Sending, _Words(signing)))
     yield ""
     yield "Once, at enrolment:"
-    yield from _fields(EnrolRequest, _Words(enrolment_wire), "  ")
+    yield from _lines(_fields(EnrolRequest, _Words(enrolment_wire)))
 
 
-def _fields(struct: type[msgspec.Struct], words: _Words, indent: str, without: tuple[str, ...] = ()) -> Iterator[str]:
-    """A line for each field, and below it those of the struct it holds."""
+Field = tuple[int, str, str]
+"""How deep a field lies, its name, and its sentence."""
+
+
+def declared(signal: type[Signal]) -> Iterator[Field]:
+    """Every field of a signal, each struct's fields below the field that holds it."""
+    yield from _fields(signal, _signal_words())
+
+
+@cache
+def _signal_words() -> _Words:
+    return _Words(*(sys.modules[name] for name in {each.__module__ for each in signals.SIGNALS}))
+
+
+def _lines(fields: Iterator[Field]) -> Iterator[str]:
+    for depth, name, sentence in fields:
+        yield f"{'  ' * (depth + 1)}{name}{': ' if sentence else ''}{sentence}"
+
+
+def _fields(
+    struct: type[msgspec.Struct], words: _Words, depth: int = 0, without: tuple[str, ...] = ()
+) -> Iterator[Field]:
+    """Each field, and below it those of the struct it holds."""
     for field in msgspec.structs.fields(struct):
         if field.name in without:
             continue
-        sentence = words.of(struct, field.name)
-        yield f"{indent}{field.name}{': ' if sentence else ''}{sentence}"
+        yield depth, field.name, words.of(struct, field.name)
         for inner in _structs_in(field.type):
             if inner is SignedDocument:  # the collector's own words, given back
                 continue
-            yield from _fields(inner, words, indent + "  ")
+            yield from _fields(inner, words, depth + 1)
 
 
 def _structs_in(hint: object) -> Iterator[type[msgspec.Struct]]:

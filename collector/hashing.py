@@ -12,18 +12,20 @@ import hmac
 import os
 import secrets
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar, cast
 
 import msgspec
 
 from agent.wire.report import Report, encode_signal
-from agent.wire.signals import KeyedHash, NetworkPath
+from agent.wire.signals import KeyedHash, Neighbours, NetworkPath, WifiNetworks
 
 from .projection import read
 
 FILE: Final = "hash-secret"
 SECRET_BYTES: Final = 32
 DIGEST_BYTES: Final = 16
+CARRYING: Final = frozenset({NetworkPath.kind, Neighbours.kind, WifiNetworks.kind})
+"""Kinds that carry hashes of identifiers."""
 UNREADABLE: Final = b"null"
 """Kept in place of a signal that cannot be read: what it holds could not be hashed."""
 
@@ -82,15 +84,23 @@ def sealed(report: Report, secret: bytes) -> dict[str, bytes]:
     """What is stored in place of a measurement's data, by kind, for the kinds that carry hashes of identifiers."""
     found = {}
     for measurement in report.measurements:
-        if measurement.kind != NetworkPath.kind or measurement.failure is not None:
+        if measurement.kind not in CARRYING or measurement.failure is not None:
             continue
         signal = read(measurement)
-        if not isinstance(signal, NetworkPath):
-            found[measurement.kind] = UNREADABLE
-            continue
-        routes = tuple(
-            msgspec.structs.replace(route, gateway=tuple(seal(one, secret) for one in route.gateway))
-            for route in signal.routes
-        )
-        found[measurement.kind] = bytes(encode_signal(msgspec.structs.replace(signal, routes=routes)))
+        found[measurement.kind] = UNREADABLE if signal is None else bytes(encode_signal(_sealed(signal, secret)))
     return found
+
+
+T = TypeVar("T")
+
+
+def _sealed(value: T, secret: bytes) -> T:
+    """The same with every hash in it sealed."""
+    if isinstance(value, KeyedHash):
+        return cast("T", seal(value, secret))
+    if isinstance(value, tuple):
+        return cast("T", tuple(_sealed(each, secret) for each in value))
+    if isinstance(value, msgspec.Struct):
+        held = {name: getattr(value, name) for name in value.__struct_fields__}
+        return cast("T", msgspec.structs.replace(value, **{name: _sealed(each, secret) for name, each in held.items()}))
+    return value

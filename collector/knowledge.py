@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from agent.wire.settings import Landmark, Settings, Timing, ToolEntry
+from agent.wire.settings import Landmark, NeighbourTable, Settings, Timing, ToolEntry
 from agent.wire.signals import KINDS
 
 from . import catalogue, config, landmarks, rulebook, zones
-from .catalogue import hardware, own
+from .catalogue import hardware, neighbours, own
 from .config import Config
 from .geo import overrides
 from .judgement.assess import Context
@@ -31,6 +31,8 @@ class Knowledge:
     """The catalogue as laptops get it."""
     landmarks: tuple[Landmark, ...] = ()
     """Known places as laptops get them."""
+    neighbours: NeighbourTable = field(default_factory=NeighbourTable)
+    """By what laptops know the devices around them."""
 
     @property
     def policy(self) -> Policy:
@@ -43,7 +45,12 @@ class Knowledge:
 
     def settings(self) -> dict[str, Settings]:
         """What agents are told, by group."""
-        for_all = Settings(version=0, landmarks=self.landmarks, landmarks_every_s=self.policy.landmarks.every_s)
+        for_all = Settings(
+            version=0,
+            landmarks=self.landmarks,
+            landmarks_every_s=self.policy.landmarks.every_s,
+            neighbours=self.neighbours,
+        )
         groups = {"default": for_all}
         for name, group in self.policy.groups.items():
             groups[name] = msgspec.structs.replace(
@@ -52,6 +59,7 @@ class Knowledge:
                 interval_s=group.interval_s,
                 probes_off=tuple(sorted(group.probes_off)),
                 probes_on=tuple(sorted(group.probes_on)),
+                location_grid_degrees=group.location_grid_degrees,
                 timing=Timing(**msgspec.structs.asdict(group.timing)),
             )
         return groups
@@ -126,7 +134,8 @@ def _read(policy_path: Path, own_catalogue: Path | None) -> tuple[Knowledge | No
         zones=known_zones,
         landmarks=landmarks.for_judgement(sites),
     )
-    return Knowledge(context, catalogue.for_wire(entries, 0).tools, landmarks.for_wire(sites)), []
+    around = neighbours.load(known_hardware.products)
+    return Knowledge(context, catalogue.for_wire(entries, 0).tools, landmarks.for_wire(sites), around), []
 
 
 def _countries(known_zones: Zones) -> frozenset[str]:

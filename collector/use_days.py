@@ -11,15 +11,16 @@ from typing import Final
 
 import msgspec
 
-from agent.wire.signals import InputActivity, Posture, Presence
+from agent.wire.signals import InputActivity, OsLocation, Posture, Presence, WifiNetworks
 from collector.judgement.view import UseDay
 
 MOST_LATE: Final = timedelta(days=62)
 """A day is said when it is over: at the next start, however long the laptop rested."""
+MOST_PLACES: Final = 8
 OFF_BY: Final = timedelta(days=1)
 """A laptop's day may be ahead of the collector's by a clock that is a little wrong."""
 
-OfADay = Presence | Posture | InputActivity
+OfADay = Presence | Posture | InputActivity | WifiNetworks | OsLocation
 """Signals that speak of one day."""
 
 
@@ -40,6 +41,10 @@ def problem(signal: OfADay, at: datetime) -> str:
         hours = [each.hour for each in signal.hours]
         own = any(each.internal > each.keys + each.pointer for each in signal.hours)
         impossible = own or len(set(hours)) < len(hours)
+    elif isinstance(signal, WifiNetworks):
+        impossible = any(each.boxes > signal.heard or each.makers > each.boxes for each in signal.countries)
+    elif isinstance(signal, OsLocation):
+        impossible = len(signal.places) > MOST_PLACES
     elif isinstance(signal, Presence):
         impossible = signal.active > signal.looked or signal.active_hours > signal.active
     else:
@@ -58,6 +63,11 @@ def folded(known: UseDay | None, signal: OfADay) -> UseDay:
         return base if shorter else msgspec.structs.replace(base, input=signal)
     if isinstance(signal, Presence):
         return msgspec.structs.replace(base, presence=signal)
+    if isinstance(signal, WifiNetworks):
+        # Not the networks: their hashes are kept in one place, hashed once more.
+        return msgspec.structs.replace(base, wifi=signal.countries)
+    if isinstance(signal, OsLocation):
+        return msgspec.structs.replace(base, places=signal.places)
     return msgspec.structs.replace(base, posture=signal)
 
 

@@ -127,7 +127,7 @@ def build(to: Path, cache: Path, architectures: Iterable[str], named: str) -> li
     for architecture in architectures:
         fetched = _fetch(locked, architecture, cache)
         with tempfile.TemporaryDirectory(prefix="farhand-build-") as folder:
-            _stage(Path(folder), [*fetched, wheels[0]], int(environment["SOURCE_DATE_EPOCH"]))
+            _stage(Path(folder), [*fetched, wheels[0]], named, int(environment["SOURCE_DATE_EPOCH"]))
             staged = Path(folder)
             made += [_package(kind, architecture, named, staged, to, environment) for kind in ("deb", "rpm")]
     return made
@@ -177,15 +177,23 @@ def _package(kind: str, architecture: str, named: str, folder: Path, to: Path, e
     return to / name
 
 
-def _stage(folder: Path, wheels: Iterable[Path], made_at: int) -> None:
+def _stage(folder: Path, wheels: Iterable[Path], named: str, made_at: int) -> None:
     """Lay out all that goes into a package, with one time and fixed modes, whatever they are in this checkout."""
     unpack(folder / "site", wheels)
+    (folder / "manifest.sha256").write_text(manifest(folder / "site", named))
     shutil.copytree(LINUX, folder / "linux")
     shutil.copytree(ROOT / "docs", folder / "docs")
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path == folder / "linux" / "farhand-agent" else 0o644)
         os.utime(path, (made_at, made_at), follow_symlinks=False)
+
+
+def manifest(site: Path, named: str) -> str:
+    """The list by which the agent knows its own files: its version, then a line per file as sha256sum writes it."""
+    files = sorted(path for path in site.rglob("*") if path.is_file())
+    lines = (f"{digest(path)}  {path.relative_to(site).as_posix()}" for path in files)
+    return "\n".join([f"farhand-agent {named}", *lines]) + "\n"
 
 
 def unpack(site: Path, wheels: Iterable[Path]) -> None:

@@ -10,19 +10,23 @@ from typing import Literal
 from agent.host import (
     Adapter,
     FileStamp,
+    Fix,
     HidDevice,
     HostDeniedError,
     HostError,
     KernelEvent,
     Login,
+    Neighbour,
     PowerState,
     Process,
     RegistryValue,
     Route,
     Service,
     Socket,
+    Standstill,
     System,
     TcpInfo,
+    WifiCell,
 )
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -81,6 +85,10 @@ class FakeHost:
         hid: what Windows tells of human-input devices.
         routes, used: default routes, and the kernel's choice; by default the first of each protocol.
         neighbours: hardware address by interface and address.
+        heard: what others in the network send to a group, by its address; nothing can be heard of others.
+        wifi: networks that the system heard, by interface; None where it does not tell.
+        location: what the location service says, or why it says nothing.
+        standstills: when the agent's resident process was not let run.
         names: what name servers answer.
         rtt_ms: round trip to an address; None where no connection opens.
         input_counts: what the helper that counts input answers; None where there is none.
@@ -120,6 +128,10 @@ class FakeHost:
         routes: Iterable[Route] = (),
         used: Iterable[Route] | None = None,
         neighbours: Mapping[tuple[str, str], bytes] | None = None,
+        heard: Mapping[str, Iterable[bytes]] | None = None,
+        wifi: Mapping[str, Iterable[WifiCell]] | None = None,
+        location: Fix | HostError | None = None,
+        standstills: Iterable[Standstill] = (),
         name_servers: Iterable[str] = (),
         names: Mapping[str, Iterable[str]] | None = None,
         rtt_ms: Callable[[str], float | None] | None = None,
@@ -155,6 +167,10 @@ class FakeHost:
         self._boot_id = boot_id
         self._machine_binding = machine_binding
         self._neighbours = dict(neighbours or {})
+        self._heard = {group: tuple(datagrams) for group, datagrams in (heard or {}).items()}
+        self._wifi = {name: tuple(cells) for name, cells in (wifi or {}).items()}
+        self._location = location
+        self._standstills = tuple(standstills)
         self._name_servers = tuple(name_servers)
         self._names: dict[str, tuple[str, ...]] = {}
         self._rtt_ms: Callable[[str], float | None] = lambda address: None
@@ -314,6 +330,30 @@ class FakeHost:
     def hardware_address(self, interface: str, address: str) -> bytes | None:
         return self._neighbours.get((interface, address))
 
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        return tuple(
+            Neighbour(interface=interface, address=address, hardware=hardware)
+            for (interface, address), hardware in self._neighbours.items()
+        )
+
+    def overhear(self, interface: str, group: str, port: int, listen_s: float = 2.0) -> tuple[bytes, ...]:
+        if group not in self._heard:
+            raise HostError(f"{group} on {interface}: Address already in use")
+        return self._heard[group]
+
+    def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
+        if interface not in self._wifi:
+            raise HostError(f"{interface}: Operation not permitted")
+        return self._wifi[interface]
+
+    def location(self) -> Fix | None:
+        if isinstance(self._location, HostError):
+            raise self._location
+        return self._location
+
+    def standstills(self) -> tuple[Standstill, ...]:
+        return self._standstills
+
     def name_servers(self) -> tuple[str, ...]:
         return self._name_servers
 
@@ -345,6 +385,9 @@ class FakeHost:
         files: Mapping[str, str | bytes] | None = None,
         names: Mapping[str, Iterable[str]] | None = None,
         rtt_ms: Callable[[str], float | None] | None = None,
+        neighbours: Mapping[tuple[str, str], bytes] | None = None,
+        wifi: Mapping[str, Iterable[WifiCell]] | None = None,
+        location: Fix | None = None,
     ) -> None:
         """Go to another network; what is not said stays as it was.
 
@@ -355,6 +398,12 @@ class FakeHost:
         firsts = {one.family: one for one in reversed(self._routes)}
         self._used = tuple(firsts.values()) if used is None else tuple(used)
         self._files |= files or {}
+        if wifi is not None:
+            self._wifi = {name: tuple(cells) for name, cells in wifi.items()}
+        if location is not None:
+            self._location = location
+        if neighbours is not None:
+            self._neighbours = dict(neighbours)
         if names is not None:
             self._names = {name: tuple(addresses) for name, addresses in names.items()}
         if rtt_ms is not None:

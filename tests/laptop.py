@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from agent.wire import report as wire
 from agent.wire.signals import (
+    AgentIntegrity,
     Clock,
     DefaultRoute,
     Display,
@@ -22,8 +23,12 @@ from agent.wire.signals import (
     KeyedHash,
     LandmarkRtt,
     LandmarkTimes,
+    Neighbour,
+    Neighbours,
     NetworkInterface,
     NetworkPath,
+    OsLocation,
+    OsPlace,
     Platform,
     PointerShapes,
     Posture,
@@ -33,12 +38,17 @@ from agent.wire.signals import (
     RemoteSessions,
     RemoteTool,
     RemoteTools,
+    Sensor,
+    Sensors,
     SessionTiming,
     Signal,
     TimingWindow,
     UsbDevice,
     UsbDevices,
     UsbInterface,
+    WifiCountry,
+    WifiNetwork,
+    WifiNetworks,
 )
 from agent.wire.timing import Event, pack_events
 from collector.simulator import laptop as simulated
@@ -257,6 +267,48 @@ INPUT = InputActivity(
     nudge_spread=0.8,
 )
 """Somebody at the laptop itself, with a mouse and a text expander."""
+NEIGHBOURS = Neighbours(
+    settled=True,
+    neighbours=(
+        Neighbour(identity=(KeyedHash(epoch=1, digest="1a" * 16),), device_class="printer"),
+        Neighbour(identity=(KeyedHash(epoch=1, digest="2b" * 16),)),
+    ),
+    gateway_class="router",
+    names_heard=True,
+)
+"""A household with a printer."""
+WIFI_NETWORKS = WifiNetworks(
+    day="2026-11-20",
+    looks=61,
+    networks=(WifiNetwork(identity=(KeyedHash(epoch=1, digest="6f" * 16),), band=5.0, joined=True),),
+    heard=9,
+    countries=(WifiCountry(country="US", boxes=5, makers=4),),
+)
+"""A street in the United States."""
+OS_LOCATION = OsLocation(
+    day="2026-11-20", grid_degrees=1.0, places=(OsPlace(lat=40.5, lon=-73.5, within_km=79.8, looks=18),)
+)
+"""New York, to a degree."""
+SENSORS = Sensors(
+    sensors=(
+        Sensor(name="wifi", state="on"),
+        Sensor(name="bluetooth", state="off", by="user", switched_off_on="2026-10-02"),
+        Sensor(name="location", state="unknown"),
+    ),
+    airplane_mode=False,
+)
+"""Somebody has no use for Bluetooth."""
+AGENT_INTEGRITY = AgentIntegrity(
+    package="intact",
+    package_version="0.1.0",
+    manifest_sha256="3c" * 32,
+    configuration_sha256="4d" * 32,
+    interpreter="/usr/lib/farhand-agent/bin/python",
+    interpreter_version="3.13.5",
+    debugger=False,
+    preloaded=False,
+)
+"""As it was installed."""
 LANDMARKS = landmark_rtt(ashburn=9.1, frankfurt=88.0, san_jose=62.4)
 """A day near New York."""
 

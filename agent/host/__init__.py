@@ -9,23 +9,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
+from .networks import NetworkHost
 from .things import (
     Adapter,
     FileStamp,
+    Fix,
     HidDevice,
     KernelEvent,
     Login,
+    Neighbour,
     PowerState,
     Process,
     Route,
     Service,
     Socket,
+    Standstill,
     TcpInfo,
+    WifiCell,
 )
 
 __all__ = [
     "Adapter",
     "FileStamp",
+    "Fix",
     "HidDevice",
     "Host",
     "HostBrokenError",
@@ -34,14 +40,17 @@ __all__ = [
     "HostTimeoutError",
     "KernelEvent",
     "Login",
+    "Neighbour",
     "PowerState",
     "Process",
     "RegistryValue",
     "Route",
     "Service",
     "Socket",
+    "Standstill",
     "System",
     "TcpInfo",
+    "WifiCell",
 ]
 
 System = Literal["linux", "macos", "windows"]
@@ -65,7 +74,7 @@ class HostBrokenError(HostError):
     """What was asked about is there, and fails."""
 
 
-class Host(Protocol):
+class Host(NetworkHost, Protocol):
     """The machine as a probe sees it."""
 
     system: System
@@ -244,30 +253,9 @@ class Host(Protocol):
         """All network interfaces; empty on Linux, where files say what each is."""
         ...
 
-    def route_to(self, address: str) -> Route | None:
-        """The kernel's own answer by which way a packet to this address would leave; None where none leads there.
-
-        Nothing is sent.
-        """
-        ...
-
-    def default_routes(self) -> tuple[Route, ...]:
-        """Default routes of both internet protocols, out of every routing table, used or not."""
-        ...
-
-    def hardware_address(self, interface: str, address: str) -> bytes | None:
-        """The six bytes by which a neighbour on this interface is reached; None where they are not known. Nothing is
-        sent."""
-        ...
-
-    def name_servers(self) -> tuple[str, ...]:
-        """Addresses of the name servers; those that a stub on this machine asks, where it tells them."""
-        ...
-
-    def resolve(
-        self, names: Iterable[str], family: Literal["ipv4", "ipv6"], timeout_s: float = 2.0
-    ) -> dict[str, tuple[str, ...]]:
-        """Addresses of at most 64 names, asked for at once; those without an answer in time are left out."""
+    def standstills(self) -> tuple[Standstill, ...]:
+        """Times since the agent was started in which its resident process stood still for more than a minute while the
+        machine was awake: somebody stopped it, or the machine had no time for it. The last 8, oldest first."""
         ...
 
     def input_counts(self, lease_s: float) -> bytes:
@@ -277,9 +265,4 @@ class Host(Protocol):
             HostDeniedError: it is somebody else who answers.
             HostError: nobody does.
         """
-        ...
-
-    def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
-        """Milliseconds that TCP connections to these addresses and ports take to open, at once, within a second; None
-        for those that did not open or were refused. They are closed without a byte being sent."""
         ...

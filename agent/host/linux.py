@@ -21,6 +21,7 @@ from agent.host import (
     Process,
     Service,
     Socket,
+    Standstill,
     System,
     TcpInfo,
 )
@@ -60,13 +61,17 @@ class LinuxHost(PosixHost, LinuxNetwork, Elsewhere):
     system: System = "linux"
     input_helper: str | None = INPUT_SOCKET
 
-    def __init__(self, root: str = "/", events: Sequence[KernelEvent] = ()) -> None:
+    def __init__(
+        self, root: str = "/", events: Sequence[KernelEvent] = (), standstills: Sequence[Standstill] = ()
+    ) -> None:
         """
         Args:
             events: what the agent's parent heard from the kernel.
+            standstills: when the parent was not let run.
         """
         super().__init__(root)
         self._events = tuple(events)
+        self._standstills = tuple(standstills)
         self._seen: tuple[Process, ...] = ()
         self._seen_s = float("-inf")
 
@@ -93,6 +98,9 @@ class LinuxHost(PosixHost, LinuxNetwork, Elsewhere):
 
     def input_counts(self, lease_s: float) -> bytes:
         return ask_helper(self._root + INPUT_SOCKET, lease_s)
+
+    def standstills(self) -> tuple[Standstill, ...]:
+        return self._standstills
 
     def missing_rights(self) -> tuple[str, ...] | None:
         status = self.read_text(rights.STATUS)
@@ -177,4 +185,14 @@ def kernel_events(text: str) -> tuple[KernelEvent, ...]:
             device=device,
         )
         for at_ms, action, subsystem, device in unpack(text)
+    )
+
+
+def parse_standstills(text: str) -> tuple[Standstill, ...]:
+    """What the agent's parent noticed, as it packed it; parts that are none are left out."""
+    parts = (part.split(":") for part in text.split(";"))
+    return tuple(
+        Standstill(at=datetime.fromtimestamp(int(part[0]) / 1000, UTC), seconds=float(part[1]))
+        for part in parts
+        if len(part) == 2 and all(field.isdecimal() and len(field) < 14 for field in part)
     )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import Final
 
-from agent.host import Route
+from agent.host import Fix, Neighbour, Route, WifiCell
 
-from . import dns
+from . import dns, overhearing
 from .connecting import connect_times
 from .rtnetlink import Rtnetlink
 from .sock_diag import handshake_ms
+
+MAX_NEIGHBOURS: Final = 1024
+MAX_CELLS: Final = 512
 
 
 class LinuxNetwork(ABC):
@@ -31,6 +36,23 @@ class LinuxNetwork(ABC):
     def hardware_address(self, interface: str, address: str) -> bytes | None:
         with Rtnetlink() as kernel:
             return kernel.hardware_address(interface, address)
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        with Rtnetlink() as kernel:
+            return tuple(islice(kernel.neighbours(), MAX_NEIGHBOURS))
+
+    def overhear(self, interface: str, group: str, port: int, listen_s: float = 2.0) -> tuple[bytes, ...]:
+        return overhearing.overhear(interface, group, port, listen_s)
+
+    def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
+        from . import nl80211  # most laptops never ask
+
+        return tuple(islice(nl80211.heard(interface), MAX_CELLS))
+
+    def location(self) -> Fix | None:
+        from . import geoclue
+
+        return geoclue.locate()
 
     def name_servers(self) -> tuple[str, ...]:
         listed = self._listed_servers()

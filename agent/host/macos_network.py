@@ -7,13 +7,15 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from agent.host import HostError
+
 from . import dns
 from .commands import MAC_INTERFACES, MAC_NAME_SERVERS, MAC_NEIGHBOURS, MAC_NEIGHBOURS_6, MAC_ROUTES
 from .connecting import connect_times
 from .macos_interfaces import LIST, adapters, parse_ifconfig, parse_kinds
 from .macos_routes import Row, chosen, defaults, parse_routes
 from .macos_sockets import plain_address
-from .things import Adapter, Route
+from .things import Adapter, Fix, Neighbour, Route, Standstill, WifiCell
 
 MAX_LIST_BYTES: Final = 256 * 1024
 MAX_NEIGHBOURS: Final = 10_000
@@ -49,6 +51,31 @@ class MacosNetwork(ABC):
     def hardware_address(self, interface: str, address: str) -> bytes | None:
         listing = self.run(MAC_NEIGHBOURS_6 if ":" in address else MAC_NEIGHBOURS)
         return parse_neighbours(listing).get((interface, address))
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        known = parse_neighbours(self.run(MAC_NEIGHBOURS)) | parse_neighbours(self.run(MAC_NEIGHBOURS_6))
+        return tuple(
+            Neighbour(interface=interface, address=address, hardware=hardware)
+            for (interface, address), hardware in known.items()
+            if any(hardware) and not hardware[0] & 1
+        )
+
+    def overhear(self, interface: str, group: str, port: int, listen_s: float = 2.0) -> tuple[bytes, ...]:
+        """macOS asks its user before a program may listen to the local network, so this agent does not."""
+        del port, listen_s
+        raise HostError(f"{group} on {interface}: not listened to on macOS")
+
+    def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
+        """macOS tells them to programs of a person's session that may know the location, not to a service."""
+        raise HostError(f"{interface}: not told to a service of macOS")
+
+    def location(self) -> Fix | None:
+        """macOS asks the person in a session, so its service is not told."""
+        return None
+
+    def standstills(self) -> tuple[Standstill, ...]:
+        """None: the agent's parent does not tell its workers here."""
+        return ()
 
     def name_servers(self) -> tuple[str, ...]:
         return parse_name_servers(self.run(MAC_NAME_SERVERS))

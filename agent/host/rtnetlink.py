@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
-from agent.host import HostDeniedError, HostTimeoutError, Route
+from agent.host import HostDeniedError, HostTimeoutError, Neighbour, Route
 from agent.inet_diag import attributes
 
 RTM_NEWROUTE: Final = 24
@@ -110,6 +110,17 @@ class Rtnetlink:
                 return found
         return None
 
+    def neighbours(self) -> Iterator[Neighbour]:
+        """Neighbours of both protocols whose hardware addresses are known.
+
+        Raises:
+            HostTimeoutError: the kernel did not answer.
+        """
+        for family in _FAMILIES:
+            for kind, body in self._ask(RTM_GETNEIGH, _NEIGHBOUR.pack(family, 0, 0, 0, 0), dump=True):
+                if kind == RTM_NEWNEIGH and (found := parse_neighbour_entry(body)) is not None:
+                    yield found
+
     def _ask(self, kind: int, body: bytes, *, dump: bool) -> Iterator[tuple[int, bytes]]:
         """Type and body of each message of the answer; an error ends it."""
         self._sequence += 1
@@ -181,6 +192,22 @@ def parse_neighbour(body: bytes, index: int, address: bytes) -> bytes | None:
     if interface != index or found.get(_NDA_DST) != address or not state & _USABLE or len(hardware) != _MAC_BYTES:
         return None
     return hardware
+
+
+def parse_neighbour_entry(body: bytes) -> Neighbour | None:
+    """Read struct ndmsg as a neighbour; None where it has no usable hardware address, or is a group of listeners."""
+    if len(body) < _NEIGHBOUR.size:
+        return None
+    family, index, state, _, _ = _NEIGHBOUR.unpack_from(body)
+    found = dict(attributes(body[_NEIGHBOUR.size :]))
+    hardware, address = found.get(_NDA_LLADDR, b""), found.get(_NDA_DST, b"")
+    if not state & _USABLE or len(hardware) != _MAC_BYTES or not any(hardware) or hardware[0] & 1:
+        return None
+    try:
+        name, written = socket.if_indextoname(index), socket.inet_ntop(family, address)
+    except (OSError, ValueError):
+        return None
+    return Neighbour(interface=name, address=written, hardware=hardware)
 
 
 def _next_hops(data: bytes) -> Iterator[tuple[int, dict[int, bytes]]]:

@@ -1,4 +1,4 @@
-"""things: what a host tells of: processes, services, sockets, logins, routes, interfaces, power, input and events."""
+"""things: what a host tells of: processes, sockets, routes, neighbours, interfaces, power, input and events."""
 
 from __future__ import annotations
 
@@ -93,6 +93,49 @@ class Route:
     """The smallest one of a table is used."""
     table: int = 254
     """Number of the routing table; 254 is the main one of Linux."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
+    """One machine in a network of this one, that the kernel has talked to lately."""
+
+    interface: str
+    address: str
+    hardware: bytes
+    """The six bytes by which it is reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WifiCell:
+    """One Wi-Fi network that was heard lately."""
+
+    address: bytes
+    """Hardware address of the access point."""
+    frequency_mhz: int = 0
+    signal_dbm: int | None = None
+    country: str = ""
+    """Two letters that it announces; empty where it announces none."""
+    joined: bool = False
+    """This machine is in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fix:
+    """Where a location service says that this machine is."""
+
+    lat: float
+    lon: float
+    accuracy_m: float
+    """Radius within which it probably is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standstill:
+    """A time in which the machine ran, awake, and the agent's resident process did not."""
+
+    at: datetime
+    """When it went on."""
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,11 +39,12 @@ else:
     """How a command sees what the agent sees."""
 
 
-def this_machine(events: str = "") -> Host:
+def this_machine(events: str = "", standstills: str = "") -> Host:
     """The machine this agent runs on.
 
     Args:
         events: what the agent's parent heard of hardware, as it packed it.
+        standstills: when the parent was not let run although the machine was awake, likewise.
     """
     if sys.platform == "win32":
         from .windows import WindowsHost
@@ -56,9 +57,9 @@ def this_machine(events: str = "") -> Host:
 
         return MacosHost()
     else:
-        from .linux import LinuxHost, kernel_events
+        from .linux import LinuxHost, kernel_events, parse_standstills
 
-        return LinuxHost(events=kernel_events(events))
+        return LinuxHost(events=kernel_events(events), standstills=parse_standstills(standstills))
 
 
 def take_token() -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from agent.host import Adapter, HostError, Route, Socket, TcpInfo
+from agent.host import Adapter, Fix, HostError, Neighbour, Route, Socket, Standstill, TcpInfo, WifiCell
 
 from . import dns
 from .connecting import connect_times
@@ -24,6 +24,7 @@ from .windows_net import (
 from .windows_tcp import FAMILIES, Row, parse_handshake_ms, parse_statistics, parse_table
 
 MAX_ASKED: Final = 2000
+MAX_NEIGHBOURS: Final = 1024
 SERVERS_ALONE: Final = 0x0007
 """GAA_FLAG_SKIP_UNICAST, _ANYCAST and _MULTICAST"""
 PLACELESS_SERVERS: Final = "fec0:0:0:ffff::"
@@ -70,6 +71,33 @@ class WindowsNetwork:
         names = {index: adapter.name for index, adapter in self._adapters().items()}
         known = parse_neighbours(self._calls.heap_table("GetIpNetTable2", 0))
         return next((mac for index, ip, mac in known if ip == address and names.get(index) == interface), None)
+
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        names = {index: adapter.name for index, adapter in self._adapters().items()}
+        known = parse_neighbours(self._calls.heap_table("GetIpNetTable2", 0))
+        found = (
+            Neighbour(interface=names[index], address=address, hardware=mac)
+            for index, address, mac in known
+            if index in names and any(mac) and not mac[0] & 1
+        )
+        return tuple(islice(found, MAX_NEIGHBOURS))
+
+    def overhear(self, interface: str, group: str, port: int, listen_s: float = 2.0) -> tuple[bytes, ...]:
+        """Windows asks its user before a program may listen (its firewall), so this agent does not."""
+        del port, listen_s
+        raise HostError(f"{group} on {interface}: not listened to on Windows")
+
+    def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
+        """Windows tells them to programs of a person's session that may know the location, not to a service."""
+        raise HostError(f"{interface}: not told to a service of Windows")
+
+    def location(self) -> Fix | None:
+        """Windows asks the person in a session, so its service is not told."""
+        return None
+
+    def standstills(self) -> tuple[Standstill, ...]:
+        """None: the service does not tell its workers."""
+        return ()
 
     def name_servers(self) -> tuple[str, ...]:
         """Of every interface that is up, the one with the smallest metric first."""

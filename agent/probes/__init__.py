@@ -10,20 +10,25 @@ from typing import Final
 from agent.probe import Probe
 
 from . import (
+    agent_integrity,
     clock,
     displays,
     hardware_history,
     input_activity,
     landmark_rtt,
+    neighbours,
     network_path,
+    os_location,
     platform,
     posture,
     power,
     presence,
     remote_sessions,
     remote_tools,
+    sensors,
     session_timing,
     usb_devices,
+    wifi_networks,
 )
 
 PROBES: Final[tuple[Probe, ...]] = (
@@ -39,6 +44,11 @@ PROBES: Final[tuple[Probe, ...]] = (
     displays.PROBE,
     network_path.PROBE,
     input_activity.PROBE,
+    sensors.PROBE,
+    agent_integrity.PROBE,
+    neighbours.PROBE,
+    wifi_networks.PROBE,
+    os_location.PROBE,
     landmark_rtt.PROBE,
     hardware_history.PROBE,
 )

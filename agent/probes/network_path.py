@@ -20,6 +20,7 @@ from agent.host import Host, HostError, Route
 from agent.matching import find_running, of_role
 from agent.network import WaysOut, is_inner, read_interfaces, through_tunnel, ways_out
 from agent.probe import Given, Probe, plain
+from agent.surroundings import names_one_device
 from agent.wire.signals import DefaultRoute, KeyedHash, NetworkInterface, NetworkPath
 
 MAX_INTERFACES: Final = 64
@@ -28,14 +29,6 @@ MAX_NAME_SERVERS: Final = 8
 MAX_CLIENTS: Final = 32
 HARDWARE_ADDRESS: Final = re.compile("(?:[0-9a-f]{1,4}:)?[0-9a-f]{0,2}ff:fe[0-9a-f]{2}:[0-9a-f]{1,4}$", re.IGNORECASE)
 RFKILL: Final = "/sys/class/rfkill"
-SHARED_PREFIXES: Final = (
-    bytes.fromhex("00005e0001"),  # VRRP (RFC 9568)
-    bytes.fromhex("00005e0002"),  # VRRP over IPv6
-    bytes.fromhex("00000c07ac"),  # HSRP
-    bytes.fromhex("00000c9f"),  # HSRP version 2
-    bytes.fromhex("0007b400"),  # GLBP
-)
-"""Hardware addresses that redundant routers share by a protocol: the same ones stand in thousands of networks."""
 
 
 def collect(given: Given) -> NetworkPath:
@@ -105,7 +98,7 @@ def _gateway_hashes(given: Given, route: Route) -> tuple[KeyedHash, ...]:
     address = None
     with contextlib.suppress(HostError):
         address = given.host.hardware_address(route.interface, route.gateway)
-    if not address or not any(address) or address[0] & 1 or address.startswith(SHARED_PREFIXES):
+    if not address or not names_one_device(address):
         return ()
     return keyed_hashes(given.settings.hash_keys, "gateway hardware address", address)
 

@@ -124,4 +124,9 @@ def parse_mac_idle(said: str) -> float | None:
     return int(nanoseconds) / 1e9 if nanoseconds.isdecimal() else None
 
 
-PROBE = Probe(signal=Presence, collect=collect, every_s=540)
+PROBE = Probe(
+    signal=Presence,
+    collect=collect,
+    every_s=540,
+    systems=("linux", "macos"),
+)

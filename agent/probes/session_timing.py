@@ -37,4 +37,11 @@ def _has_news(given: Given) -> bool:
     return bool(given.timed)
 
 
-PROBE = Probe(signal=SessionTiming, collect=collect, every_s=IDLE_S, has_news=_has_news)
+PROBE = Probe(
+    signal=SessionTiming,
+    collect=collect,
+    every_s=IDLE_S,
+    has_news=_has_news,
+    systems=("linux",),
+    helped_by={"linux": "CAP_NET_RAW, where the policy asks for headers of packets"},
+)

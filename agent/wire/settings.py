@@ -51,6 +51,35 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Headers of its packets are read where the system allows it, instead of the kernel's counters."""
 
 
+class MakerPrefixes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the makers of some hardware addresses make."""
+
+    device_class: str
+    """A class of `wire.signals.DeviceClass`; one that only a newer agent knows is left out."""
+    prefixes: tuple[str, ...]
+    """First hexadecimal digits of addresses: 6 for a whole block of the IEEE's, 7 or 9 for a part of one."""
+
+
+class NeighbourProduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """By what one product is known in a network."""
+
+    id: str
+    prefixes: tuple[str, ...] = ()
+    """First hexadecimal digits of its hardware addresses, where the block is used for nothing else."""
+    names: tuple[str, ...] = ()
+    """Names that it calls itself by multicast DNS, in small letters and without .local; * stands for any characters
+    but a dot."""
+    services: tuple[str, ...] = ()
+    """Services that it announces, such as _pikvm._tcp."""
+
+
+class NeighbourTable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """By what laptops know the devices around them."""
+
+    makers: tuple[MakerPrefixes, ...] = ()
+    products: tuple[NeighbourProduct, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How the agents of one group of devices work. Unknown fields are ignored: an older agent stays usable."""
 
@@ -69,6 +98,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds between two rounds over all landmarks: by default 20 rounds in a working day of eight hours."""
     timing: Timing = Timing()
     """How session_timing works."""
+    neighbours: NeighbourTable = NeighbourTable()
+    """By what the devices around a laptop are known; empty: all are of class other."""
+    location_grid_degrees: Annotated[float, msgspec.Meta(ge=0.1, le=10)] = 1.0
+    """To what the place of the operating system is rounded, where it is asked for: 1 is about a region."""
     hash_keys: tuple[HashKey, ...] = ()
     """Keys in use, the newest first: one, or two during a change-over; none: identifiers of others are not sent."""
 

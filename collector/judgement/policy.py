@@ -67,6 +67,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ring: Annotated[int, msgspec.Meta(ge=0, le=9, description="the number of a ring, 0 to 9")] = 0
     """When it gets a new catalogue of tools: see `catalogue_rings`."""
     timing: Annotated[TimingPolicy, msgspec.Meta(description="how session_timing works")] = TimingPolicy()
+    location_grid_degrees: Annotated[float, msgspec.Meta(ge=0.1, le=10, description="degrees, 0.1 to 10")] = 1.0
+    """To what os_location is rounded on the laptop, where it is asked for: 1 is about a region, 0.1 about a city."""
 
 
 Hours = Annotated[float, msgspec.Meta(ge=0, le=8760, description="hours, 0 to 8760")]

@@ -201,6 +201,10 @@ class UseDay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     presence: signals.Presence | None = None
     posture: signals.Posture | None = None
     input: signals.InputActivity | None = None
+    wifi: tuple[signals.WifiCountry, ...] | None = None
+    """Countries that access points say they are in; None where nobody listened."""
+    places: tuple[signals.OsPlace, ...] | None = None
+    """Where the operating system said that it was; None where it was not asked."""
 
 
 class HomePlace(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

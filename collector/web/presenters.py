@@ -36,6 +36,11 @@ MEASURED: Final = {
     "posture": "How it is kept",
     "input_activity": "Input, in counts",
     "session_timing": "Timing of control sessions",
+    "neighbours": "Devices in its network",
+    "wifi_networks": "Wi-Fi networks around it",
+    "os_location": "Where the system says it is",
+    "sensors": "Radios and location service",
+    "agent_integrity": "The agent itself",
 }
 FAILURES: Final[Mapping[Failure, str]] = {
     "unsupported": "this system has no such thing",

@@ -291,7 +291,10 @@ def test_a_kind_that_would_be_measured_all_the_same_is_named_by_doctor_and_at_ea
     examined = laptop.command("doctor")
     assert examined.returncode == 1
     assert f"problem agent.yaml: {misspelt}" in examined.stdout
-    assert "no kind 'moon_phase', so that switches nothing off; the kinds here are clock, displays" in examined.stdout
+    assert (
+        "no kind 'moon_phase', so that switches nothing off; the kinds here are agent_integrity, clock"
+        in examined.stdout
+    )
     assert "'clock'" not in examined.stdout
     for starts in (1, 2):
         laptop.start()

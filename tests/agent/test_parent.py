@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from agent import parent
+from agent.host.linux import parse_standstills
 from agent.lookout import Lookout
 from agent.parent import DEFAULT_DELAY_S, _delay_of, _jittered
 from agent.uevents import Hardware
@@ -163,8 +164,43 @@ def test_time_that_the_laptop_slept_counts(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(parent, "_uptime_s", lambda: uptime_s[0])
     monkeypatch.setattr(parent, "_readable", nap)
-    assert not parent._told_to_stop(0, 300.0, Hardware(None), Lookout(never_starts))
+    assert not parent._told_to_stop(0, 300.0, Hardware(None), Lookout(never_starts), [])
     assert naps == [30.0, 30.0, 30.0, 0.0]
+
+
+HALTED = """
+import os, sys
+from agent import parent
+from agent.lookout import Lookout
+from agent.uevents import Hardware
+parent.STANDSTILL_S = 0.3
+stood = []
+reader, _ = os.pipe()
+print("napping", flush=True)
+parent._told_to_stop(reader, 1.5, Hardware(None), Lookout(lambda order: None), stood)
+print(";".join(stood))
+"""
+
+
+@pytest.mark.parametrize("halted_s", [0.0, 2.2])
+def test_a_parent_that_somebody_halted_says_for_how_long(halted_s: float) -> None:
+    """The signal is what freezing its control group does to it as well."""
+    with subprocess.Popen([sys.executable, "-c", HALTED], stdout=subprocess.PIPE, text=True) as napping:
+        assert napping.stdout is not None
+        assert napping.stdout.readline() == "napping\n"
+        if halted_s:
+            time.sleep(0.3)  # it is looking at connections before it naps
+            napping.send_signal(signal.SIGSTOP)
+            time.sleep(halted_s)
+            napping.send_signal(signal.SIGCONT)
+        told = parse_standstills(napping.communicate(timeout=20)[0].strip())
+    assert len(told) == bool(halted_s)
+    for stood in told:
+        assert 0 < stood.seconds <= 3, "whole seconds"
+
+
+def test_what_the_parent_says_of_standstills_is_read_with_care() -> None:
+    assert parse_standstills("") == parse_standstills("x:1;2;99999999999999:3;:") == ()
 
 
 def test_a_cycle_costs_little_cpu(agent: Agent, collector: FakeCollector) -> None:

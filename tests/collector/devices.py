@@ -30,7 +30,7 @@ from collector.judgement.view import (
     SessionTrack,
     UseDay,
 )
-from tests.laptop import PLATFORM
+from tests.laptop import AGENT_INTEGRITY, NEIGHBOURS, PLATFORM, SENSORS
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DEVICE = "0190a8c0-0000-7000-8000-00000000000a"
@@ -137,7 +137,8 @@ def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
 
 def whole(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
     """The same laptop, of which everything is known that a laptop can tell: no rule about it lacks a verdict."""
-    return view(PLATFORM, *measured, **({"landmark_days": landmark_week(), "use_days": use_week()} | changes))
+    told = (PLATFORM, NEIGHBOURS, SENSORS, AGENT_INTEGRITY, *measured)
+    return view(*told, **({"landmark_days": landmark_week(), "use_days": use_week()} | changes))
 
 
 def use_week() -> tuple[UseDay, ...]:
@@ -162,6 +163,8 @@ def use_week() -> tuple[UseDay, ...]:
                 sleeps=2,
             ),
             input=input_day(name),
+            wifi=(signals.WifiCountry(country="DE", boxes=6, makers=4),),
+            places=(signals.OsPlace(lat=52.5, lon=13.5, within_km=80.0, looks=9),),
         )
         for name in names
     )

@@ -49,7 +49,9 @@ NEED_A_MEMORY = {"kvm-attached-before"}
 """Rules about what was attached before the first report, which Windows alone remembers."""
 NEED_A_DAY = {"active-around-the-clock", "kept-running-shut", "desktop-shown-elsewhere", "laptop-identity-in-vm"}
 """Rules about how a laptop is used and kept, which it says once a day."""
-NOT_YET = NEED_A_HOME | NEED_A_MEMORY | NEED_A_DAY
+NEED_A_LINE = {"location-against-egress"}
+"""Rules that compare with a line whose place is known."""
+NOT_YET = NEED_A_HOME | NEED_A_MEMORY | NEED_A_DAY | NEED_A_LINE
 
 
 def test_a_quiet_laptop_has_no_finding_and_full_coverage() -> None:

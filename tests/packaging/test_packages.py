@@ -31,7 +31,7 @@ MODULES: Final = {
 }
 """Import names that are not the name of their distribution."""
 SHIPPED: Final = re.compile(
-    r"^\./(etc/farhand/agent\.yaml|usr/bin/farhand-agent|usr/lib/farhand-agent/(pyvenv\.cfg|bin/python|lib/python3\.\d+/"
+    r"^\./(etc/farhand/agent\.yaml|usr/bin/farhand-agent|usr/lib/farhand-agent/(pyvenv\.cfg|manifest\.sha256|bin/python|lib/python3\.\d+/"
     r"site-packages|site/.+)|usr/lib/(systemd/system/farhand-agent|systemd/system-preset/70-farhand-agent|sysusers\.d/"
     r"farhand-agent|tmpfiles\.d/farhand-agent).+|usr/share/doc/farhand-agent/.+)$"
 )
@@ -188,6 +188,17 @@ def test_the_rpm_unpacks_verifies_and_runs(packages: dict[str, Path], tmp_path: 
     code = f"import sys; sys.path.insert(0, {str(site)!r}); from agent.cli import main; sys.exit(main(['--version']))"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"farhand-agent {__version__}"
+    code = (
+        f"import sys; sys.path.insert(0, {str(site)!r}); from agent.host.linux import LinuxHost; "
+        "from agent.probes.agent_integrity import compare; print(compare(LinuxHost()).package)"
+    )
+
+    def own_files() -> str:
+        return subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert own_files() == "intact\n"
+    (site / "agent" / "added.py").write_text("")
+    assert own_files() == "changed\n"
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,13 @@ from agent.wire.signals import (
     Displays,
     HardwareEvent,
     HardwareHistory,
+    KeyedHash,
+    KnownNeighbour,
     RelayedSession,
     RemoteSessions,
     RemoteTool,
     RemoteTools,
+    Stop,
     ToolSetup,
     UsbDevice,
     UsbDevices,
@@ -33,17 +36,22 @@ from agent.wire.signals import (
 from agent.wire.timing import Event
 from collector.cli import run
 from tests.laptop import (
+    AGENT_INTEGRITY,
     CLOCK,
     INPUT,
     LANDMARKS,
+    NEIGHBOURS,
     NO_SESSIONS,
+    OS_LOCATION,
     PANEL,
     PLATFORM,
     POSTURE,
     POWER,
     PRESENCE,
     RECEIVER,
+    SENSORS,
     THROUGH_VPN,
+    WIFI_NETWORKS,
     Laptop,
     session,
     sessions,
@@ -107,6 +115,12 @@ def sample(name: str) -> wire.Report:
         return laptop.report(NOON, THROUGH_VPN, LANDMARKS, **fixed)
     if name == "habits":
         return laptop.report(NOON, PRESENCE, POSTURE, **fixed)
+    if name == "surroundings":
+        box = KnownNeighbour(product="pikvm", by="name")
+        around = msgspec.structs.replace(NEIGHBOURS, known=(box,), dhcp_server=(KeyedHash(epoch=1, digest="5e" * 16),))
+        stop = Stop(at=NOON - timedelta(hours=5), seconds=7200.0)
+        agent = msgspec.structs.replace(AGENT_INTEGRITY, package="changed", changed_files=1, stops=(stop,))
+        return laptop.report(NOON, around, WIFI_NETWORKS, OS_LOCATION, SENSORS, agent, **fixed)
     if name == "timing":
         answered = timing_window((Event(0, True, 1200), Event(90_000, False, 10), Event(500_000, True, 40_000)))
         return laptop.report(NOON, timing(answered), **fixed)
@@ -171,7 +185,20 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["everything", "quiet", "setup", "failures", "network", "hardware", "habits", "input", "timing", "history"]
+    "name",
+    [
+        "everything",
+        "quiet",
+        "setup",
+        "failures",
+        "network",
+        "hardware",
+        "habits",
+        "input",
+        "timing",
+        "history",
+        "surroundings",
+    ],
 )
 def test_todays_report_is_written_as_its_golden(name: str) -> None:
     assert json.loads(wire.encode_report(sample(name))) == json.loads((FOLDER / "v1" / f"{name}.json").read_bytes())

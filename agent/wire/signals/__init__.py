@@ -12,6 +12,7 @@ from .activity import COMB_PERIODS_MS, SPACING_BOUNDS_MS, InputActivity, InputDe
 from .base import Count, NonNegative, Port, Sha256, Signal
 from .habits import Posture, Presence
 from .hardware import Display, Displays, HardwareEvent, HardwareHistory, UsbDevice, UsbDevices, UsbInterface, UsbStorage
+from .integrity import AgentIntegrity, Stop
 from .machine import Clock, Platform, Power
 from .network import (
     DefaultRoute,
@@ -33,6 +34,19 @@ from .remote import (
     ToolSetup,
     Tunnel,
 )
+from .surroundings import (
+    DeviceClass,
+    KnownNeighbour,
+    Neighbour,
+    Neighbours,
+    OsLocation,
+    OsPlace,
+    Sensor,
+    Sensors,
+    WifiCountry,
+    WifiNetwork,
+    WifiNetworks,
+)
 from .timing import SessionTiming, TimingWindow
 
 SIGNALS: tuple[type[Signal], ...] = (
@@ -50,6 +64,11 @@ SIGNALS: tuple[type[Signal], ...] = (
     Posture,
     HardwareHistory,
     InputActivity,
+    Neighbours,
+    WifiNetworks,
+    OsLocation,
+    Sensors,
+    AgentIntegrity,
 )
 KINDS: dict[str, type[Signal]] = {signal.kind: signal for signal in SIGNALS}
 STABLE_KINDS: frozenset[str] = frozenset(signal.kind for signal in SIGNALS if signal.stable)
@@ -61,9 +80,11 @@ __all__ = [
     "SPACING_BOUNDS_MS",
     "STABLE_KINDS",
     "UNKNOWN_TUNNEL",
+    "AgentIntegrity",
     "Clock",
     "Count",
     "DefaultRoute",
+    "DeviceClass",
     "Display",
     "Displays",
     "HardwareEvent",
@@ -73,11 +94,16 @@ __all__ = [
     "InputHour",
     "InterfaceKind",
     "KeyedHash",
+    "KnownNeighbour",
     "LandmarkRtt",
     "LandmarkTimes",
+    "Neighbour",
+    "Neighbours",
     "NetworkInterface",
     "NetworkPath",
     "NonNegative",
+    "OsLocation",
+    "OsPlace",
     "Platform",
     "PointerShapes",
     "Port",
@@ -90,9 +116,12 @@ __all__ = [
     "RemoteSessions",
     "RemoteTool",
     "RemoteTools",
+    "Sensor",
+    "Sensors",
     "SessionTiming",
     "Sha256",
     "Signal",
+    "Stop",
     "TimingWindow",
     "ToolSetup",
     "Tunnel",
@@ -100,4 +129,7 @@ __all__ = [
     "UsbDevices",
     "UsbInterface",
     "UsbStorage",
+    "WifiCountry",
+    "WifiNetwork",
+    "WifiNetworks",
 ]

@@ -18,13 +18,16 @@ from collector.judgement.facts import (
     hardware,
     input,  # noqa: A004 - named like its facts, as all are
     integrity,
+    location,
     network,
     path,
     posture,
     probes,
     rhythm,
+    sensors,
     session,
     silence,
+    surroundings,
     tools,
 )
 from collector.judgement.given import Given
@@ -40,6 +43,9 @@ FACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Given], msgspec.Str
     "network": (network.Network, network.derive),
     "path": (path.Path, path.derive),
     "input": (input.Input, input.derive),
+    "location": (location.Location, location.derive),
+    "surroundings": (surroundings.Surroundings, surroundings.derive),
+    "sensors": (sensors.Sensors, sensors.derive),
     "rhythm": (rhythm.Rhythm, rhythm.derive),
     "posture": (posture.Posture, posture.derive),
     "silence": (silence.Silence, silence.derive),

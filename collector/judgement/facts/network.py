@@ -19,6 +19,8 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     """Everything leaves the laptop through a tunnel."""
     unsanctioned_vpn: tuple[str, ...] | None = None
     """Names of running VPN clients that the policy does not allow."""
+    wired: bool | None = None
+    """The laptop's own way out, below a tunnel if there is one, is a cable, and Wi-Fi has no link."""
 
 
 def derive(given: Given) -> Network:
@@ -31,4 +33,11 @@ def derive(given: Given) -> Network:
     return Network(
         through_tunnel=path.through_tunnel,
         unsanctioned_vpn=tuple(sorted({given.tool(client).name for client in barred})),
+        wired=_is_wired(path),
     )
+
+
+def _is_wired(path: signals.NetworkPath) -> bool | None:
+    kinds = {one.name: one.interface_kind for one in path.interfaces}
+    own = [kinds[route.interface] for route in path.routes if kinds.get(route.interface, "tunnel") != "tunnel"]
+    return own[0] == "ethernet" and not path.wifi_connected if own else None

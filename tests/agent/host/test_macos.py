@@ -288,6 +288,10 @@ def test_routers_by_both_protocols(tmp_path: Path) -> None:
     assert host.hardware_address("en0", "192.168.1.1") == host.hardware_address("en0", "fe80::1") == router
     assert host.hardware_address("en0", "192.168.1.40") is None, "it never answered"
     assert host.hardware_address("en1", "192.168.1.1") is None
+    assert {(one.interface, one.hardware) for one in host.neighbours()} >= {("en0", router)}
+    assert host.standstills() == ()
+    with pytest.raises(HostError, match="not listened to"):
+        host.overhear("en0", "224.0.0.251", 5353)
 
 
 @pytest.mark.parametrize(

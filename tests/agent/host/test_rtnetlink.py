@@ -44,17 +44,21 @@ CABLE = (
     "ip neigh add 192.168.7.1 lladdr 3c:37:86:6f:1a:2b dev cable nud reachable",
     "ip neigh add fd07::1 lladdr 3c:37:86:6f:1a:2b dev cable nud stale",
 )
+ASK_NEIGHBOURS = """
+import json
+from agent.host.linux import LinuxHost
+print(json.dumps([[one.interface, one.address, one.hardware.hex()] for one in LinuxHost().neighbours()]))
+"""
 TUN = ("ip tuntap add tun0 mode tun", "ip addr add 10.8.0.2/24 dev tun0", "ip link set tun0 up")
 
 
-def asked_in_namespace(*commands: str) -> dict[str, Any]:
+def asked_in_namespace(*commands: str, ask: str = ASK) -> Any:
     """What the agent's host says in a fresh network namespace with its own /sys, after these commands."""
     script = "\n".join(["set -e", "mount -t sysfs sysfs /sys", *commands, 'exec "$0" -c "$1"'])
-    command = ["unshare", "--net", "--mount", "sh", "-c", script, sys.executable, ASK]
+    command = ["unshare", "--net", "--mount", "sh", "-c", script, sys.executable, ask]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return json.loads(done.stdout)
 
 
 def netns(test: Any) -> Any:
@@ -74,6 +78,22 @@ def test_a_cabled_laptop_has_one_way_out_for_each_protocol_and_knows_its_router(
     ]
     assert found["router"] == ["3c37866f1a2b", "3c37866f1a2b"]
     assert found["tunnel"] == [False, False]
+
+
+@netns
+def test_the_table_of_neighbours_holds_those_that_are_known_and_no_group_of_listeners() -> None:
+    found = asked_in_namespace(
+        *CABLE,
+        "ip neigh add 192.168.7.9 lladdr 48:da:35:6e:00:01 dev cable nud stale",
+        "ip neigh add 192.168.7.10 lladdr 01:00:5e:00:00:fb dev cable nud permanent",
+        "ip neigh add 192.168.7.11 dev cable nud failed",
+        ask=ASK_NEIGHBOURS,
+    )
+    assert sorted(map(tuple, found)) == [
+        ("cable", "192.168.7.1", "3c37866f1a2b"),
+        ("cable", "192.168.7.9", "48da356e0001"),
+        ("cable", "fd07::1", "3c37866f1a2b"),
+    ]
 
 
 @netns

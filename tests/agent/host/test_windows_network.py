@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from agent.host import Route
+from agent.host import HostError, Route
 from agent.host.windows_net import parse_address, parse_interfaces, parse_links, socket_address
 from agent.network import read_interfaces
 from agent.probe import Given
@@ -101,6 +101,10 @@ def test_the_routers_hardware_address() -> None:
     assert host.hardware_address("Wi-Fi", "192.168.1.1") == mac
     assert host.hardware_address("Wi-Fi", "192.168.1.2") is None
     assert host.hardware_address("nowhere", "192.168.1.1") is None
+    assert [(one.interface, one.address, one.hardware) for one in host.neighbours()] == [("Wi-Fi", "192.168.1.1", mac)]
+    with pytest.raises(HostError, match="not listened to"):
+        host.overhear("Wi-Fi", "224.0.0.251", 5353)
+    assert host.standstills() == ()
 
 
 def test_name_servers_of_interfaces_that_are_up_by_metric() -> None:

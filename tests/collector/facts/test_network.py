@@ -24,7 +24,7 @@ def derive(path: NetworkPath, *allowed: str) -> network.Network:
 
 
 def test_a_vpn_that_carries_everything_is_named_unless_it_is_allowed() -> None:
-    assert derive(THROUGH_VPN) == network.Network(through_tunnel=True, unsanctioned_vpn=("Mullvad VPN",))
+    assert derive(THROUGH_VPN) == network.Network(through_tunnel=True, unsanctioned_vpn=("Mullvad VPN",), wired=False)
     assert derive(THROUGH_VPN, "mullvad").unsanctioned_vpn == ()
 
 
@@ -34,7 +34,7 @@ def test_the_allowed_one_does_not_hide_another_beside_it() -> None:
 
 
 def test_a_laptop_at_home_goes_out_directly() -> None:
-    assert derive(NETWORK) == network.Network(through_tunnel=False, unsanctioned_vpn=())
+    assert derive(NETWORK) == network.Network(through_tunnel=False, unsanctioned_vpn=(), wired=False)
 
 
 def test_a_path_that_was_not_read_is_unknown() -> None:

@@ -1,0 +1,47 @@
+"""overhearing: what others in the network send to everybody who listens, for a moment. Nothing is sent to anybody.
+
+Joining a group makes the kernel say by IGMP that this machine listens, as it does for each program that uses multicast.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import time
+from typing import Final
+
+from agent.host import HostDeniedError, HostError
+
+MOST_DATAGRAMS: Final = 256
+DATAGRAM_BYTES: Final = 9000
+"""Longest message of multicast DNS (RFC 6762, section 17)."""
+LONGEST_S: Final = 2.0
+
+
+def overhear(interface: str, group: str, port: int, listen_s: float) -> tuple[bytes, ...]:
+    """Datagrams to an IPv4 group that arrive on an interface within two seconds at most.
+
+    Raises:
+        HostDeniedError: this process may not listen.
+        HostError: there is no such interface, or another program keeps the port for itself.
+    """
+    heard: list[bytes] = []
+    end = time.monotonic() + min(listen_s, LONGEST_S)
+    try:
+        index = socket.if_nametoindex(interface)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as listener:
+            # Beside the resolver of the system, which listens there as well: each of them gets every datagram.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((group, port))
+            joined = struct.pack("=4s4si", socket.inet_aton(group), bytes(4), index)  # struct ip_mreqn
+            listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+            while len(heard) < MOST_DATAGRAMS and (left_s := end - time.monotonic()) > 0:
+                if not select.select([listener], [], [], left_s)[0]:
+                    break
+                heard.append(listener.recv(DATAGRAM_BYTES))
+    except PermissionError as error:
+        raise HostDeniedError(f"{group}: {error.strerror}") from error
+    except OSError as error:
+        raise HostError(f"{group} on {interface}: {error.strerror}") from error
+    return tuple(heard)

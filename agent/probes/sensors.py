@@ -1,0 +1,198 @@
+"""sensors: whether Wi-Fi, Bluetooth and the location service are switched on, and who switched them off.
+
+Supports: they would tell where a laptop is; who hides that switches all of them off and plugs in a cable.
+Evasion: leave them on in a room where nothing is to be heard, or in the laptop's own country.
+Looks alike: laptops at a dock, whose firmware or power manager switches Wi-Fi off; an organisation that switches
+location off for everybody; people who value their privacy.
+Privacy: three switches and a day. Nothing is switched, and what the sensors would tell is not asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from agent.host import Host, HostError, System
+from agent.network import read_interfaces
+from agent.probe import Given, Noted, Probe
+from agent.wire.signals import Sensor, Sensors
+
+By = Literal["policy", "hardware", "user", "unknown"]
+State = Literal["on", "off", "none", "unknown"]
+Name = Literal["wifi", "bluetooth", "location"]
+
+RFKILL: Final = "/sys/class/rfkill"
+TLP: Final = ("/etc/tlp.conf", "/etc/default/tlp")
+GEOCLUE: Final = "/usr/share/dbus-1/system-services/org.freedesktop.GeoClue2.service"
+GEOCLUE_MASK: Final = "/etc/systemd/system/geoclue.service"
+AIRPLANE: Final = r"HKLM\SYSTEM\CurrentControlSet\Control\RadioManagement\SystemRadioState"
+CONSENT: Final = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore\location"
+LOCATION_SERVICE: Final = r"HKLM\SYSTEM\CurrentControlSet\Services\lfsvc"
+DISABLED_SERVICE: Final = 4
+POLICIES: Final[Mapping[Name, tuple[tuple[str, str, int], ...]]] = {
+    "wifi": ((r"HKLM\SOFTWARE\Microsoft\PolicyManager\current\device\WiFi", "AllowWiFi", 0),),
+    "bluetooth": ((r"HKLM\SOFTWARE\Microsoft\PolicyManager\current\device\Connectivity", "AllowBluetooth", 0),),
+    "location": (
+        (r"HKLM\SOFTWARE\Policies\Microsoft\Windows\LocationAndSensors", "DisableLocation", 1),
+        (r"HKLM\SOFTWARE\Policies\Microsoft\Windows\LocationAndSensors", "DisableWindowsLocationProvider", 1),
+        (r"HKLM\SOFTWARE\Policies\Microsoft\Windows\AppPrivacy", "LetAppsAccessLocation", 2),
+        (r"HKLM\SOFTWARE\Microsoft\PolicyManager\current\device\System", "AllowLocation", 0),
+    ),
+}
+"""Group policies and MDM policies of Windows that switch a sensor off: key, value, and what it then is (policy CSPs
+System/AllowLocation, Connectivity/AllowBluetooth, WiFi/AllowWiFi; ADMX templates Sensors and AppPrivacy)."""
+LOCATIOND: Final = "/var/db/locationd/Library/Preferences/ByHost"
+MAC_BLUETOOTH: Final = "/Library/Preferences/com.apple.Bluetooth.plist"
+MAC_MANAGED: Final = "/Library/Managed Preferences"
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """How one sensor stands."""
+
+    state: State
+    by: By = "unknown"
+
+
+class Past(msgspec.Struct):
+    """What is remembered of one sensor."""
+
+    was_on: bool = False
+    off_on: str | None = None
+
+
+def collect(given: Given) -> Noted:
+    """Read the switches, and remember which of them were on before."""
+    host = given.host
+    switches, airplane = READERS[host.system](host)
+    past, today = read_past(given.notes.get(Sensors.kind, b"")), host.now().date().isoformat()
+    told = []
+    for name, now in switches.items():
+        before = past.setdefault(name, Past())
+        if now.state == "on":
+            past[name] = Past(was_on=True)
+        elif now.state == "off" and before.was_on and before.off_on is None:
+            before.off_on = today
+        off_on = past[name].off_on if now.state == "off" else None
+        told.append(Sensor(name=name, state=now.state, by=now.by, switched_off_on=off_on))
+    return Noted(signal=Sensors(sensors=tuple(told), airplane_mode=airplane), note=msgspec.json.encode(past))
+
+
+def read_past(note: bytes) -> dict[Name, Past]:
+    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
+    try:
+        return msgspec.json.decode(note, type=dict[Name, Past]) if note else {}
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+
+
+def _linux(host: Host) -> tuple[dict[Name, Switch], bool | None]:
+    """By the kernel's switches (Documentation/ABI/stable/sysfs-class-rfkill)."""
+    radios = [f"{RFKILL}/{name}" for name in host.list_dir(RFKILL)]
+    kinds = {folder: _word(host, f"{folder}/type") for folder in radios}
+    soft = {folder: _word(host, f"{folder}/soft") == "1" for folder in radios}
+    hard = {folder: _word(host, f"{folder}/hard") == "1" for folder in radios}
+    by_power_manager = any(disables_radios(host.read_text(path) or "") for path in TLP)
+
+    def radio(kind: str) -> Switch:
+        mine = [folder for folder in radios if kinds[folder] == kind]
+        if not mine:
+            wifi = kind == "wlan" and any(one.kind == "wifi" for one in read_interfaces(host).values())
+            return Switch("on" if wifi else "none")
+        if not all(soft[folder] or hard[folder] for folder in mine):
+            return Switch("on")
+        if all(hard[folder] for folder in mine):
+            return Switch("off", "hardware")
+        return Switch("off", "policy" if by_power_manager else "user")
+
+    if not host.exists(GEOCLUE):
+        location = Switch("none")
+    elif host.real_path(GEOCLUE_MASK) == "/dev/null":
+        location = Switch("off", "policy")
+    else:
+        location = Switch("unknown")  # each user's own choice, in that user's own settings
+    airplane = all(soft.values()) if len(set(kinds.values())) > 1 else None
+    return {"wifi": radio("wlan"), "bluetooth": radio("bluetooth"), "location": location}, airplane
+
+
+def disables_radios(configuration: str) -> bool:
+    """True where TLP, a power manager, switches radios off by itself, such as while a cable is plugged in."""
+    lines = (line.strip() for line in configuration.splitlines())
+    return any(line.startswith("DEVICES_TO_DISABLE") and line.partition("=")[2].strip("\"' ") for line in lines)
+
+
+def _windows(host: Host) -> tuple[dict[Name, Switch], bool | None]:
+    """By the registry: one switch for all radios, the consent store, and the policies over them."""
+    state = host.registry_values(AIRPLANE).get("")
+    airplane = bool(state) if isinstance(state, int) else None
+
+    def switch(name: Name, off: bool | None) -> Switch:
+        if any(host.registry_values(key).get(value) == is_off for key, value, is_off in POLICIES[name]):
+            return Switch("off", "policy")
+        if off is None:
+            return Switch("unknown")
+        return Switch("off", "user") if off else Switch("on")
+
+    consent = host.registry_values(CONSENT).get("Value")
+    off = consent == "Deny" if isinstance(consent, str) else None
+    if host.registry_values(LOCATION_SERVICE).get("Start") == DISABLED_SERVICE:
+        off = True
+    # A radio that was switched off by itself is not told by the registry.
+    radios: bool | None = True if airplane else None
+    return {
+        "wifi": switch("wifi", radios),
+        "bluetooth": switch("bluetooth", radios),
+        "location": switch("location", off),
+    }, airplane
+
+
+def _macos(host: Host) -> tuple[dict[Name, Switch], bool | None]:
+    """By the property lists of the location service and of Bluetooth; Wi-Fi's switch stands in none."""
+    location = Switch("unknown")
+    with contextlib.suppress(HostError):  # they are root's alone
+        for name in host.list_dir(LOCATIOND):
+            if name.startswith("com.apple.locationd.") and name.endswith(".plist"):
+                location = _mac_switch(host, f"{LOCATIOND}/{name}", "LocationServicesEnabled")
+    bluetooth = _mac_switch(host, MAC_BLUETOOTH, "ControllerPowerState")
+    if _plist(host, f"{MAC_MANAGED}/com.apple.MCXBluetooth.plist").get("DisableBluetooth") is True:
+        bluetooth = Switch("off", "policy")
+    return {"wifi": Switch("unknown"), "bluetooth": bluetooth, "location": location}, None
+
+
+def _mac_switch(host: Host, path: str, key: str) -> Switch:
+    value = _plist(host, path).get(key)
+    if not isinstance(value, int):
+        return Switch("unknown")
+    return Switch("on") if value else Switch("off", "user")
+
+
+def _plist(host: Host, path: str) -> Mapping[str, object]:
+    """A property list; empty where there is none, or it cannot be read."""
+    import plistlib  # 1 MB that other systems need not load
+
+    with contextlib.suppress(HostError, ValueError, plistlib.InvalidFileException):
+        data = host.read_bytes(path)
+        found = plistlib.loads(data) if data else {}
+        if isinstance(found, dict):
+            return found
+    return {}
+
+
+def _word(host: Host, path: str) -> str:
+    return (host.read_text(path) or "").strip()
+
+
+READERS: Final[Mapping[System, Callable[[Host], tuple[dict[Name, Switch], bool | None]]]] = {
+    "linux": _linux,
+    "macos": _macos,
+    "windows": _windows,
+}
+
+PROBE = Probe(
+    signal=Sensors,
+    collect=collect,
+    every_s=850,
+    helped_by={"macos": "root: whether the location service is on"},
+)

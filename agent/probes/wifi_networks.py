@@ -1,0 +1,133 @@
+"""wifi_networks: which Wi-Fi networks were heard on a day, and which country they say they are in.
+
+Supports: networks around a laptop are those of its place, whatever its address says; access points announce the country
+whose rules they keep, so a dozen of them name the country that the laptop is in. No service is asked.
+Evasion: switch Wi-Fi off, or sit where none is heard. An access point says whatever its owner chose.
+Looks alike: routers that were bought abroad, or never set, announce a wrong country; a ship announces its owner's.
+Privacy: who lives around the laptop. It runs only where the policy asks for it. Networks leave as keyed hashes, with
+the organisation's key alone; their names do not leave. The radio is never told to look: what the system heard is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from agent.hashing import keyed_hashes
+from agent.host import HostError
+from agent.network import read_interfaces
+from agent.probe import Given, Noted, Probe, Unavailable
+from agent.surroundings import is_of_chance, names_one_device
+from agent.wire.signals import WifiCountry, WifiNetwork, WifiNetworks
+
+MOST_TOLD: Final = 24
+MOST_KEPT: Final = 256
+MOST_COUNTRIES: Final = 8
+QUIETEST_DBM: Final = -127
+
+
+class Heard(msgspec.Struct):
+    """One network of the day."""
+
+    signal_dbm: int = QUIETEST_DBM
+    frequency_mhz: int = 0
+    country: str = ""
+    joined: bool = False
+
+
+class Day(msgspec.Struct):
+    """The note of this probe."""
+
+    day: str = ""
+    looks: int = 0
+    networks: dict[str, Heard] = {}
+    """By hardware address in hexadecimal digits. It stays on the laptop, for a day."""
+
+
+def collect(given: Given) -> Noted:
+    """Add what the system heard lately to the day. A signal is only given of a day that is over, and the first time.
+
+    Raises:
+        Unavailable: there is no Wi-Fi, or the system does not tell.
+    """
+    host = given.host
+    if host.system != "linux":
+        raise Unavailable("unsupported", "this system tells its Wi-Fi list to a person's session alone")
+    radios = [one.name for one in read_interfaces(host).values() if one.kind == "wifi"]
+    if not radios:
+        raise Unavailable("absent", "no Wi-Fi interface")
+    today = host.now().date().isoformat()
+    before = read_day(given.notes.get(WifiNetworks.kind, b""))
+    day = before if before.day == today else Day(day=today)
+    try:
+        cells = [cell for radio in radios for cell in host.wifi_cells(radio)]
+    except HostError as error:
+        raise Unavailable("denied", str(error), "allow AF_NETLINK in the unit") from error
+    day.looks += 1
+    for cell in cells:
+        known = day.networks.get(cell.address.hex())
+        if not names_one_device(cell.address) or (known is None and len(day.networks) >= MOST_KEPT):
+            continue
+        heard = known or Heard()
+        heard.signal_dbm = max(heard.signal_dbm, cell.signal_dbm if cell.signal_dbm is not None else QUIETEST_DBM)
+        heard.frequency_mhz, heard.country = cell.frequency_mhz, cell.country or heard.country
+        heard.joined = heard.joined or cell.joined
+        day.networks[cell.address.hex()] = heard
+    over = before if before.day not in ("", today) else None
+    signal = signal_of(over or day, given) if over is not None or not before.day else None
+    return Noted(signal=signal, note=msgspec.json.encode(day))
+
+
+def read_day(note: bytes) -> Day:
+    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
+    try:
+        return msgspec.json.decode(note, type=Day) if note else Day()
+    except (msgspec.DecodeError, RecursionError):
+        return Day()
+
+
+def signal_of(day: Day, given: Given) -> WifiNetworks:
+    """What is said of a day: the networks that were heard best, and the countries of all."""
+    loudest = sorted(day.networks.items(), key=lambda one: (-one[1].joined, -one[1].signal_dbm, one[0]))
+    return WifiNetworks(
+        day=day.day,
+        looks=day.looks,
+        networks=tuple(
+            WifiNetwork(
+                identity=keyed_hashes(given.settings.hash_keys, "wifi network", bytes.fromhex(address)),
+                band=_band(heard.frequency_mhz),
+                of_chance=is_of_chance(bytes.fromhex(address)),
+                joined=heard.joined,
+            )
+            for address, heard in loudest[:MOST_TOLD]
+        ),
+        heard=len(day.networks),
+        countries=tuple(_countries(day))[:MOST_COUNTRIES],
+    )
+
+
+def _band(frequency_mhz: int) -> float:
+    return 2.4 if frequency_mhz < 3000 else 5.0 if frequency_mhz < 5925 else 6.0
+
+
+def _countries(day: Day) -> Iterator[WifiCountry]:
+    """An access point has several networks, whose addresses differ in the last digit and in the bit that says that they
+    are derived: they count once."""
+    boxes: dict[str, set[str]] = {}
+    for address, heard in day.networks.items():
+        if heard.country:
+            boxes.setdefault(heard.country, set()).add(f"{int(address[:2], 16) & 0xFD:02x}{address[2:11]}")
+    for country in sorted(boxes, key=lambda code: (-len(boxes[code]), code)):
+        makers = {box[:6] for box in boxes[country]}
+        yield WifiCountry(country=country, boxes=len(boxes[country]), makers=len(makers))
+
+
+PROBE = Probe(
+    signal=WifiNetworks,
+    collect=collect,
+    every_s=850,
+    on_request=True,
+    systems=("linux",),
+)

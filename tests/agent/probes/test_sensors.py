@@ -1,0 +1,152 @@
+"""sensors, on laptops whose radios are switched by people, by management and by their firmware."""
+
+from __future__ import annotations
+
+import plistlib
+from typing import Any
+
+import pytest
+
+from agent.probe import Given
+from agent.probes import sensors
+from agent.wire.signals import Sensors
+from tests.fakes import FakeHost
+from tests.networks import LOOPBACK, WIFI, at_home
+
+GEOCLUE = {sensors.GEOCLUE: "[D-BUS Service]\n"}
+CONSENT, AIRPLANE = sensors.CONSENT, sensors.AIRPLANE
+
+
+def radios(wifi: str = "00", bluetooth: str = "00") -> dict[str, str]:
+    """The kernel's switches, each with its soft and its hard half."""
+    files = {}
+    for n, (kind, halves) in enumerate((("wlan", wifi), ("bluetooth", bluetooth))):
+        folder = f"/sys/class/rfkill/rfkill{n}"
+        files |= {f"{folder}/type": kind, f"{folder}/soft": halves[0], f"{folder}/hard": halves[1]}
+    return LOOPBACK | WIFI | files
+
+
+def look(host: FakeHost, note: bytes = b"") -> tuple[Sensors, bytes]:
+    found = sensors.collect(Given(host=host, catalogue=None, notes={"sensors": note}))
+    assert isinstance(found.signal, Sensors)
+    return found.signal, found.note
+
+
+def states(signal: Sensors) -> dict[str, tuple[str, str]]:
+    return {each.name: (each.state, each.by) for each in signal.sensors}
+
+
+def test_a_laptop_with_everything_on() -> None:
+    signal, _ = look(FakeHost(files=radios() | GEOCLUE))
+    assert states(signal) == {
+        "wifi": ("on", "unknown"),
+        "bluetooth": ("on", "unknown"),
+        "location": ("unknown", "unknown"),
+    }
+    assert signal.airplane_mode is False
+
+
+def test_the_day_is_told_on_which_somebody_switched_a_radio_off_that_was_on() -> None:
+    host = FakeHost(files=radios())
+    _, note = look(host)
+    host.pass_time(5 * 86400)
+    host.join(files=radios(wifi="10", bluetooth="10"))
+    signal, note = look(host, note)
+    assert states(signal)["wifi"] == ("off", "user")
+    assert {each.switched_off_on for each in signal.sensors if each.state == "off"} == {"2026-11-26"}
+    assert signal.airplane_mode
+    host.pass_time(9 * 86400)
+    assert look(host, note)[0] == signal, "stable while nothing happens"
+    host.join(files=radios())
+    back, note = look(host, note)
+    assert [each.switched_off_on for each in back.sensors] == [None, None, None]
+
+
+def test_what_was_off_from_the_beginning_has_no_day() -> None:
+    signal, note = look(FakeHost(files=radios(wifi="10")))
+    assert signal.sensors[0].switched_off_on is None
+    again, _ = look(FakeHost(files=radios(wifi="10")), note)
+    assert again.sensors[0].switched_off_on is None
+
+
+def test_a_switch_of_the_machine_is_told_apart() -> None:
+    assert states(look(FakeHost(files=radios(wifi="01")))[0])["wifi"] == ("off", "hardware")
+
+
+@pytest.mark.parametrize(
+    ("line", "by"),
+    [
+        ('DEVICES_TO_DISABLE_ON_LAN_CONNECT="wifi wwan"', "policy"),
+        ('#DEVICES_TO_DISABLE_ON_LAN_CONNECT="wifi wwan"', "user"),
+        ('DEVICES_TO_DISABLE_ON_STARTUP=""', "user"),
+    ],
+)
+def test_a_power_manager_that_switches_radios_off_at_a_cable(line: str, by: str) -> None:
+    assert states(look(FakeHost(files=radios(wifi="10") | {"/etc/tlp.conf": line}))[0])["wifi"] == ("off", by)
+
+
+def test_an_administrator_masked_the_location_service() -> None:
+    files = radios() | GEOCLUE
+    signal, _ = look(FakeHost(files=files, links={sensors.GEOCLUE_MASK: "/dev/null"}))
+    assert states(signal)["location"] == ("off", "policy")
+
+
+def test_a_desktop_without_radios() -> None:
+    signal, _ = look(FakeHost(files=LOOPBACK))
+    assert {each.state for each in signal.sensors} == {"none"}
+    assert signal.airplane_mode is None
+
+
+def test_a_wifi_that_the_kernel_has_no_switch_for_is_on() -> None:
+    assert states(look(FakeHost(files=LOOPBACK | WIFI))[0])["wifi"] == ("on", "unknown")
+
+
+def windows(**values: dict[str, Any]) -> FakeHost:
+    keys = {"airplane": AIRPLANE, "consent": CONSENT, "service": sensors.LOCATION_SERVICE}
+    keys |= {"mdm": sensors.POLICIES["location"][3][0], "gpo": sensors.POLICIES["location"][0][0]}
+    return FakeHost(system="windows", registry={keys[name]: held for name, held in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("host", "location"),
+    [
+        (windows(consent={"Value": "Allow"}), ("on", "unknown")),
+        (windows(consent={"Value": "Deny"}), ("off", "user")),
+        (windows(consent={"Value": "Deny"}, gpo={"DisableLocation": 1}), ("off", "policy")),
+        (windows(consent={"Value": "Allow"}, mdm={"AllowLocation": 0}), ("off", "policy")),
+        (windows(consent={"Value": "Allow"}, mdm={"AllowLocation": 1}), ("on", "unknown")),
+        (windows(consent={"Value": "Allow"}, service={"Start": 4}), ("off", "user")),
+        (windows(), ("unknown", "unknown")),
+    ],
+)
+def test_windows_tells_who_switched_location_off(host: FakeHost, location: tuple[str, str]) -> None:
+    assert states(look(host)[0])["location"] == location
+
+
+def test_airplane_mode_of_windows_switches_all_radios_off() -> None:
+    signal, _ = look(windows(airplane={"": 1}))
+    assert signal.airplane_mode
+    assert states(signal)["wifi"] == states(signal)["bluetooth"] == ("off", "user")
+    assert states(look(windows(airplane={"": 0}))[0])["wifi"] == ("unknown", "unknown")
+
+
+def test_a_mac_tells_its_location_service_and_bluetooth_where_it_may_be_read() -> None:
+    path = f"{sensors.LOCATIOND}/com.apple.locationd.4C4C4544.plist"
+    files: dict[str, str | bytes] = {
+        path: plistlib.dumps({"LocationServicesEnabled": False}, fmt=plistlib.FMT_BINARY),
+        sensors.MAC_BLUETOOTH: plistlib.dumps({"ControllerPowerState": 1}),
+    }
+    signal, _ = look(FakeHost(system="macos", files=files))
+    assert states(signal) == {
+        "wifi": ("unknown", "unknown"),
+        "bluetooth": ("on", "unknown"),
+        "location": ("off", "user"),
+    }
+    denied, _ = look(FakeHost(system="macos", files=files, denied=[path]))
+    assert states(denied)["location"] == ("unknown", "unknown")
+    broken, _ = look(FakeHost(system="macos", files={path: b"bplist00garbage"}))
+    assert states(broken)["location"] == ("unknown", "unknown")
+
+
+def test_a_note_that_cannot_be_read_is_none() -> None:
+    assert look(at_home(), b"[")[0].sensors[0].state == "on"

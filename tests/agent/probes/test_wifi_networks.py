@@ -1,0 +1,101 @@
+"""wifi_networks, on laptops among the networks of a street, of a hotel and of nobody."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.host import WifiCell
+from agent.probe import Given, Unavailable
+from agent.probes import wifi_networks
+from agent.wire.report import encode_signal
+from agent.wire.settings import HashKey, Settings
+from agent.wire.signals import WifiNetworks
+from tests.fakes import FakeHost
+from tests.networks import LOOPBACK, at_home
+
+KEY = HashKey(epoch=3, key="1f" * 32)
+
+
+def box(address: str, country: str = "DE", signal: int = -60, **more: object) -> WifiCell:
+    return WifiCell(address=bytes.fromhex(address), country=country, signal_dbm=signal, frequency_mhz=2437, **more)  # type: ignore[arg-type]
+
+
+STREET = (
+    box("3c37866f1a2b", joined=True, signal=-45),
+    box("3e37866f1a2c", signal=-46),  # the guests' network of the same box
+    box("e8df70112233", signal=-70),
+    box("d8ec5e445566", country="", signal=-80),
+    box("ca1122334455", country="US", signal=-82),  # somebody's telephone from abroad
+)
+
+
+def look(host: FakeHost, note: bytes = b"") -> tuple[WifiNetworks | None, bytes]:
+    settings = Settings(version=1, hash_keys=(KEY,))
+    found = wifi_networks.collect(Given(host=host, catalogue=None, settings=settings, notes={"wifi_networks": note}))
+    assert found.signal is None or isinstance(found.signal, WifiNetworks)
+    return found.signal, found.note
+
+
+def test_networks_of_a_street() -> None:
+    signal, _ = look(at_home(wifi={"wlp3s0": STREET}))
+    assert signal is not None
+    assert (signal.looks, signal.heard) == (1, 5)
+    assert [each.joined for each in signal.networks] == [True, False, False, False, False]
+    assert [each.of_chance for each in signal.networks] == [False, True, False, False, True]
+    assert [(each.country, each.boxes, each.makers) for each in signal.countries] == [("DE", 2, 2), ("US", 1, 1)]
+
+
+def test_no_address_and_no_name_leaves() -> None:
+    signal, _ = look(at_home(wifi={"wlp3s0": STREET}))
+    assert signal is not None
+    said = bytes(encode_signal(signal)).decode()
+    assert not [cell for cell in STREET if cell.address.hex() in said or cell.address.hex(":") in said]
+
+
+def test_a_day_is_said_when_it_is_over_and_the_note_begins_anew() -> None:
+    host = at_home(wifi={"wlp3s0": STREET[:1]})
+    _, note = look(host)
+    host.pass_time(3600)
+    host.join(wifi={"wlp3s0": STREET})
+    said, note = look(host, note)
+    assert said is None
+    host.pass_time(86400)
+    host.join(wifi={"wlp3s0": ()})
+    over, note = look(host, note)
+    assert over is not None
+    assert (over.day, over.looks, over.heard) == ("2026-11-21", 2, 5)
+    host.pass_time(86400)
+    empty, _ = look(host, note)
+    assert empty is not None
+    assert (empty.day, empty.heard, empty.countries) == ("2026-11-22", 0, ())
+
+
+def test_of_a_conference_the_best_heard_are_told() -> None:
+    crowd = tuple(box(f"0011223344{n:02x}", signal=-n) for n in range(30, 130))
+    signal, note = look(at_home(wifi={"wlp3s0": crowd}))
+    assert signal is not None
+    assert (len(signal.networks), signal.heard) == (24, 100)
+    assert len(note) < 64 * 1024
+
+
+def test_a_laptop_without_wifi() -> None:
+    with pytest.raises(Unavailable) as caught:
+        look(FakeHost(files=LOOPBACK))
+    assert caught.value.failure == "absent"
+
+
+def test_a_list_that_may_not_be_read_is_not_empty() -> None:
+    with pytest.raises(Unavailable) as caught:
+        look(at_home())
+    assert caught.value.failure == "denied"
+
+
+def test_a_system_that_tells_it_to_people_alone() -> None:
+    with pytest.raises(Unavailable) as caught:
+        look(FakeHost(system="macos"))
+    assert caught.value.failure == "unsupported"
+
+
+def test_it_runs_on_request_alone() -> None:
+    assert wifi_networks.PROBE.on_request
+    assert not wifi_networks.PROBE.is_asked_for(Settings(version=1))
