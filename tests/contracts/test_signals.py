@@ -79,7 +79,9 @@ def test_the_words_on_the_screen_are_those_of_the_dictionary() -> None:
 
 
 def test_the_page_of_signals_is_what_the_program_says() -> None:
-    assert (ROOT / "docs" / "signals.md").read_text() == dictionary.page(), "stale: python -m agent.dictionary > docs/signals.md"
+    assert (ROOT / "docs" / "signals.md").read_text() == dictionary.page(), (
+        "stale: python -m agent.dictionary > docs/signals.md"
+    )
 
 
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.kind)
