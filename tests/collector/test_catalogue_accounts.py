@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import plistlib
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import pytest
 
 from agent.host import Service, System
 from agent.matching import find_tools
+from agent.recognition import recognise
 from agent.wire.settings import Artefacts, ToolEntry
 from collector import catalogue
 from collector.catalogue import SYSTEMS, accounts
+from tests.agent.programs import windows_program
 from tests.fakes import FakeHost, program
 
 FACTS = Path(os.environ.get("FARHAND_EVAL_DATA", "../shared/data")).parent / "reference" / "facts"
@@ -171,3 +174,39 @@ def test_an_entry_says_by_what_else_it_is_known_on_the_wire() -> None:
     assert anydesk.macos.identities == ("com.philandro.anydesk",)
     assert isinstance(anydesk.linux, Artefacts)
     assert anydesk.linux.unattended[0].key == "ad.anynet.pwd_hash"
+
+
+def renamed_tools(system: System, path: str, files: dict[str, bytes]) -> list[str]:
+    """Tools that are found on a machine that runs this one program, whose name says nothing."""
+    host = FakeHost(system=system, files=files, processes=[program(7, path)])
+    _, renamed = recognise(WIRE, host, {}, {})
+    return [one.tool.id for one in find_tools(WIRE, host, renamed=renamed) if one.renamed]
+
+
+def test_each_windows_tool_is_found_under_another_name_by_what_its_file_says() -> None:
+    path = "C:/Users/x/notes.exe"
+    told = 0
+    for tool in WIRE.tools:
+        exact = [name for name in tool.windows.processes if "*" not in name and not tool.needs_second_artefact]
+        for key, words in (("OriginalFilename", exact), ("ProductName", tool.windows.identities)):
+            for word in words:
+                told += 1
+                assert renamed_tools("windows", path, {path: windows_program(**{key: word})}) == [tool.id], word
+    assert told > 400
+
+
+def test_each_mac_bundle_is_found_under_another_name() -> None:
+    folder = "/Users/x/Notes.app/Contents"
+    bundles = [(tool.id, word) for tool in WIRE.tools for word in tool.macos.identities]
+    assert len(bundles) >= 14
+    for tool_id, word in bundles:
+        plist = plistlib.dumps({"CFBundleIdentifier": word})
+        files = {f"{folder}/MacOS/Notes": b"", f"{folder}/Info.plist": plist}
+        assert renamed_tools("macos", f"{folder}/MacOS/Notes", files) == [tool_id], word
+
+
+def test_honest_programs_and_screen_readers_are_no_tool_under_any_name() -> None:
+    path = "C:/Users/x/notes.exe"
+    readers = [name for entry in ENTRIES.values() if entry.accessibility for name in entry.windows.processes]
+    for name in [*(name for name in catalogue.too_common() if "*" not in name), *readers]:
+        assert renamed_tools("windows", path, {path: windows_program(OriginalFilename=name)}) == [], name
