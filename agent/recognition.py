@@ -17,7 +17,7 @@ from agent.matching import Names, artefacts
 from agent.wire.settings import Catalogue
 
 NEW_FILES: Final = 24
-"""Files that one run reads at most; the rest wait for the next one. Each takes some 0.2 ms."""
+"""Files that one run reads at most; the rest wait for the next one. One takes 0.03 ms of processor time."""
 MOST_KEPT: Final = 1000
 SYSTEM_FOLDERS: Final = {
     "windows": ("c:/windows/",),
