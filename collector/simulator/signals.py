@@ -14,6 +14,7 @@ from agent.wire.timing import pack_events
 from collector.judgement.geometry import Point, distance_km
 
 from .flows import Viewer, events
+from .habits import habits
 from .scenario import Access, Happening, Line, Member, Scenario, Session
 
 ACCESS_MS: Final[dict[Access, float]] = {"ethernet": 6.0, "wifi": 9.0, "mobile": 34.0, "satellite": 31.0}
@@ -92,6 +93,7 @@ def measured(
         *_hardware(scenario, now),
         _network(now),
         _landmarks(now, moment, landmarks),
+        *habits(member, moment),
     ]
 
 
