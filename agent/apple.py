@@ -6,8 +6,9 @@ Read out of SystemVersion.plist, the registry entry of the platform (ioreg) and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from agent.host import Host, HostError
 from agent.host.commands import MAC_BATTERY, MAC_PLATFORM, MAC_SYSCTL
@@ -26,8 +27,7 @@ HYPERVISORS: Final[Mapping[str, str]] = {
 DESKTOPS: Final = ("imac", "macmini", "macpro")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mac:
+class Mac(msgspec.Struct, frozen=True, kw_only=True):
     """What a Mac says about itself; None where it does not say."""
 
     os_name: str

@@ -5,8 +5,9 @@ Linux says it in files, which the probe reads itself.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from agent.apple import serial_of_mac
 from agent.host import Host, HostError, smbios
@@ -17,8 +18,7 @@ LINUX_SERIAL: Final = "/sys/class/dmi/id/product_serial"
 FIRST_BUILD_OF_11: Final = 22000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asset:
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
     """What a machine says about itself; None where it does not say."""
 
     os_name: str

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal
+
+import msgspec
 
 MOST_COLLECTIONS: Final = 64
 MOST_FIELDS: Final = 1024
@@ -25,8 +26,7 @@ Kind = Literal["i", "o", "f"]
 _KINDS: Final[dict[int, Kind]] = {0x8: "i", 0x9: "o", 0xB: "f"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Field:
+class Field(msgspec.Struct, frozen=True, kw_only=True):
     """Usages that are reported alike."""
 
     kind: Kind
@@ -41,8 +41,7 @@ class Field:
     absolute: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Collection:
+class Collection(msgspec.Struct, frozen=True, kw_only=True):
     """One top-level application collection, which Windows takes for a device of its own."""
 
     page: int

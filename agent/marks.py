@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+
+import msgspec
 
 from agent.host import Host, HostError, Process, Service, Socket
 from agent.matching import Found, Names, artefacts
@@ -22,8 +23,7 @@ MOST_LOOKED_AT: Final = 8
 """Processes or files of one sign that are looked at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sign:
+class Sign(msgspec.Struct, frozen=True, kw_only=True):
     """A sign of a session that holds."""
 
     words: tuple[str, ...]

@@ -7,7 +7,6 @@ names tools and artefacts in the catalogue's own words.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -21,8 +20,7 @@ KERNEL_NAME_CHARACTERS: Final = 15
 """Linux keeps no more of a process's name where the executable cannot be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, kw_only=True):
     """One tool of the catalogue that is on this machine."""
 
     tool: ToolEntry
@@ -135,8 +133,7 @@ def _runs(known: Artefacts, processes: Mapping[str, list[Process]], renamed: Map
     return bool(renamed) and not renamed.keys().isdisjoint((*known.identities, *known.processes))
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
+class _Look(msgspec.Struct, frozen=True):
     """One look at a machine."""
 
     host: Host

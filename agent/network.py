@@ -7,8 +7,9 @@ call, and of the kernel's own choice of a route.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 from agent.host import Adapter, Host, HostDeniedError, Route
 from agent.wire.signals import InterfaceKind
@@ -56,8 +57,7 @@ STRONGSWAN_TABLE: Final = 220
 """Where strongSwan puts the route of a tunnel without an interface of its own (charon.routing_table)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interface:
+class Interface(msgspec.Struct, frozen=True, kw_only=True):
     """One network interface."""
 
     name: str
@@ -71,8 +71,7 @@ class Interface:
     """An end of a container or a virtual machine: it comes and goes with it, under a name of chance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaysOut:
+class WaysOut(msgspec.Struct, frozen=True, kw_only=True):
     """How the machine reaches the internet."""
 
     used: tuple[Route, ...]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from agent.host import Host, HostError
 from agent.host.commands import MAC_BATTERY, MAC_LID
@@ -23,8 +24,7 @@ WEAR: Final = (("energy_full", "energy_full_design"), ("charge_full", "charge_fu
 Supply = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supplied:
+class Supplied(msgspec.Struct, frozen=True, kw_only=True):
     """How the machine is powered at this moment; None where it does not say."""
 
     on_mains: bool | None = None

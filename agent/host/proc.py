@@ -14,8 +14,9 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from agent.host import HostDeniedError, HostTimeoutError, Process, Socket
 
@@ -84,8 +85,7 @@ def read_processes(proc: str) -> Iterator[Process]:
         yield Process(pid=pid, name=name, path=path, parent_pid=one.parent_pid, aliases=aliases)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stat:
+class Stat(msgspec.Struct, frozen=True, kw_only=True):
     """What /proc/PID/stat tells of a process."""
 
     name: str

@@ -6,8 +6,9 @@ Source: DMTF DSP0134, System Management BIOS, sections 6.1 (structures and their
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 MAX_STRUCTURES: Final = 1000
 _BIOS: Final = 0
@@ -18,8 +19,7 @@ _END: Final = 127
 _NO_UUIDS: Final = (bytes(16), b"\xff" * 16)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Firmware:
+class Firmware(msgspec.Struct, frozen=True, kw_only=True):
     """The texts of the table; empty where it has none."""
 
     manufacturer: str = ""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from agent.hid import Collection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
+class Process(msgspec.Struct, frozen=True, kw_only=True):
     """One running process."""
 
     pid: int
@@ -24,16 +24,14 @@ class Process:
     """Other names it goes by: the kernel's name (cut to 15 bytes on Linux), the script that an interpreter runs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileStamp:
+class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
     """What a file looks like from outside."""
 
     changed_at: datetime
     size: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
+class Service(msgspec.Struct, frozen=True, kw_only=True):
     """One background service that the system knows how to start."""
 
     name: str
@@ -42,8 +40,7 @@ class Service:
     """It starts by itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Socket:
+class Socket(msgspec.Struct, frozen=True, kw_only=True):
     """One TCP socket."""
 
     state: Literal["listen", "established"]
@@ -61,8 +58,7 @@ class Socket:
         return self.local_address == "::1" or self.local_address.startswith("127.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TcpInfo:
+class TcpInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What the kernel knows about one established TCP connection (Linux: struct tcp_info)."""
 
     min_rtt_ms: float | None
@@ -71,8 +67,7 @@ class TcpInfo:
     bytes_received: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
+class Login(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the system's list of logged-in users that came from elsewhere. No account name."""
 
     terminal: str
@@ -80,8 +75,7 @@ class Login:
     started_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One way to other networks."""
 
     interface: str
@@ -95,8 +89,7 @@ class Route:
     """Number of the routing table; 254 is the main one of Linux."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
+class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     """One machine in a network of this one, that the kernel has talked to lately."""
 
     interface: str
@@ -105,8 +98,7 @@ class Neighbour:
     """The six bytes by which it is reached."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WifiCell:
+class WifiCell(msgspec.Struct, frozen=True, kw_only=True):
     """One Wi-Fi network that was heard lately."""
 
     address: bytes
@@ -119,8 +111,7 @@ class WifiCell:
     """This machine is in it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fix:
+class Fix(msgspec.Struct, frozen=True, kw_only=True):
     """Where a location service says that this machine is."""
 
     lat: float
@@ -129,8 +120,7 @@ class Fix:
     """Radius within which it probably is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standstill:
+class Standstill(msgspec.Struct, frozen=True, kw_only=True):
     """A time in which the machine ran, awake, and the agent's resident process did not."""
 
     at: datetime
@@ -138,8 +128,7 @@ class Standstill:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adapter:
+class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     """One network interface, as a system describes it that shows none of it in files."""
 
     name: str
@@ -153,8 +142,7 @@ class Adapter:
     """An end of a container or a virtual machine: it comes and goes with it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerState:
+class PowerState(msgspec.Struct, frozen=True, kw_only=True):
     """What a system call says of the power supply; None where it does not say."""
 
     on_mains: bool | None
@@ -162,8 +150,7 @@ class PowerState:
     lid_closed: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelEvent:
+class KernelEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One message of the kernel that hardware came or went."""
 
     at: datetime
@@ -173,8 +160,7 @@ class KernelEvent:
     """Port of a USB device such as 1-2.3, name of a graphics card such as card1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HidDevice:
+class HidDevice(msgspec.Struct, frozen=True, kw_only=True):
     """One collection of a human-input device, as Windows tells of it."""
 
     instance: str

@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Final, Literal
@@ -47,8 +46,7 @@ MEMORY: Final = timedelta(days=30)
 Package = Literal["intact", "changed", "unpackaged", "unreadable"]
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(msgspec.Struct, frozen=True):
     """The agent's files against the list of its package."""
 
     package: Package
