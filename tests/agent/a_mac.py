@@ -33,7 +33,7 @@ def main(name: str, words: list[str]) -> int:
     """Run one command on the Mac of this name."""
     with tempfile.TemporaryDirectory(prefix="farhand-mac-") as root:
         host, _ = mac(name, Path(root))
-        this_machine.this_machine = lambda events="": host  # type: ignore[misc]
+        this_machine.this_machine = lambda *heard: host  # type: ignore[misc]
         become_a_mac()
         from agent import cli, parent, uevents
 

@@ -12,6 +12,7 @@ import pytest
 from agent import parent, uevents
 from agent.host import KernelEvent
 from agent.host.linux import kernel_events
+from agent.lookout import Lookout
 from agent.uevents import Hardware, parse, unpack
 from tests.agent.processes import wait_until
 
@@ -161,6 +162,15 @@ class Bell(Hardware):
             os.close(descriptor)
 
 
+def told_to_stop(stop: int, delay_s: float, bell: Bell) -> bool:
+    """Wait as the parent does while no connection is timed."""
+    return parent._told_to_stop(stop, delay_s, bell, Lookout(no_helper), [])
+
+
+def no_helper(options: list[str]) -> tuple[int, int]:
+    raise AssertionError("nobody asked for a helper")
+
+
 def test_hardware_shortens_the_wait_and_less_so_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uevents, "SETTLE_S", 0.05)
     monkeypatch.setattr(uevents, "SHORTEST_PATIENCE_S", 0.1)
@@ -171,10 +181,10 @@ def test_hardware_shortens_the_wait_and_less_so_each_time(monkeypatch: pytest.Mo
     for _ in range(3):
         bell.ring()
         began = time.monotonic()
-        assert not parent._told_to_stop(stop, 60.0, bell)
+        assert not told_to_stop(stop, 60.0, bell)
         waits.append(time.monotonic() - began)
     assert 0.05 <= waits[0] < waits[1] < waits[2] < 2.0
-    assert not parent._told_to_stop(stop, 0.01, bell)
+    assert not told_to_stop(stop, 0.01, bell)
     assert bell.patience_s == 0.1
     bell.close(stop, keep)
 
@@ -190,7 +200,7 @@ def test_a_plug_that_never_holds_causes_no_more_cycles_than_there_would_be(monke
     for _ in range(7):
         bell.ring()
         began = time.monotonic()
-        assert not parent._told_to_stop(stop, 0.4, bell)
+        assert not told_to_stop(stop, 0.4, bell)
         waits.append(time.monotonic() - began)
     assert waits[0] < 0.4
     assert min(waits[4:]) >= 0.4
@@ -203,7 +213,7 @@ def test_a_stop_is_heard_while_hardware_settles(monkeypatch: pytest.MonkeyPatch)
     bell.ring()
     os.write(told, b"!")
     began = time.monotonic()
-    assert parent._told_to_stop(stop, 60.0, bell)
+    assert told_to_stop(stop, 60.0, bell)
     assert time.monotonic() - began < 2.0
     bell.close(stop, told)
 

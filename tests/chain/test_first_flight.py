@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.wire.signals import KINDS, STABLE_KINDS
+from agent.probes import PROBES
+from agent.wire.signals import STABLE_KINDS
 from tests.chain.conftest import Chain
 
 pytestmark = pytest.mark.slow
@@ -24,7 +25,8 @@ def test_a_real_report_of_this_machine_is_kept_and_judged(chain: Chain) -> None:
     made = chain.assessment()
     assert made.coverage.total == len(list(Path("collector/rules").glob("*.yaml")))
     assert made.coverage.known > made.coverage.total / 2
-    assert {row[0] for row in chain.rows("SELECT kind FROM signals")} == set(KINDS)
+    expected = {probe.kind for probe in PROBES if not probe.on_request}
+    assert {row[0] for row in chain.rows("SELECT kind FROM signals")} == expected
     assert chain.rows("SELECT count(*) FROM signals WHERE unreadable != ''") == [(0,)]
 
 
@@ -36,7 +38,8 @@ def test_a_quiet_laptop_says_nothing_twice(chain: Chain) -> None:
 
     ((state, last, quiet_from),) = chain.rows("SELECT state, last_sequence, quiet_from FROM streams")
     known = msgspec.json.decode(state)
-    assert set(known["stable"]) == STABLE_KINDS
+    asked_for = {probe.kind for probe in PROBES if not probe.on_request}
+    assert set(known["stable"]) == STABLE_KINDS & asked_for
     assert last == 5
     if chain.rows("SELECT count(*) FROM sessions") == [(0,)]:
         assert quiet_from == 2
