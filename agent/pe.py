@@ -16,6 +16,8 @@ VERSION_RESOURCE: Final = 16
 DIRECTORY_BYTES: Final = 64 * 1024
 VERSION_BYTES: Final = 16 * 1024
 MOST_SECTIONS: Final = 96
+OPTIONAL_BYTES: Final = {0x10B: 96, 0x20B: 112}
+"""What lies before the directories of an optional header, by its kind: PE32 and PE32+."""
 MOST_CHARACTERS: Final = 128
 KEYS: Final = ("OriginalFilename", "ProductName")
 
@@ -43,7 +45,8 @@ def _version_resource(read: Read) -> bytes:
     if coff[:4] != b"PE\0\0":
         return b""
     sections, optional_bytes = struct.unpack_from("<H", coff, 6)[0], struct.unpack_from("<H", coff, 20)[0]
-    directories = 24 + {0x10B: 96, 0x20B: 112}[struct.unpack_from("<H", coff, 24)[0]] if optional_bytes else 0
+    # Of another kind of program than PE32 and PE32+ nothing is known, least of all where its directories are.
+    directories = 24 + OPTIONAL_BYTES.get(struct.unpack_from("<H", coff, 24)[0], len(coff)) if optional_bytes else 0
     (resource_at, _) = struct.unpack_from("<II", coff, directories + 8 * 2)
     for index in range(min(sections, MOST_SECTIONS)):
         virtual_bytes, virtual_at, raw_bytes, raw_at = struct.unpack_from(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,3 +50,10 @@ def test_a_damaged_program_never_breaks_the_reader(data: st.DataObject) -> None:
         file[data.draw(st.integers(0, len(file) - 1))] = data.draw(st.integers(0, 255))
     cut = bytes(file[: data.draw(st.integers(0, len(file)))])
     assert all(isinstance(text, str) and len(text) <= pe.MOST_CHARACTERS for text in told(cut))
+
+
+def test_a_program_of_an_unknown_kind_has_no_names() -> None:
+    odd = bytearray(windows_program(OriginalFilename="AnyDesk.exe"))
+    at = struct.unpack_from("<I", odd, 0x3C)[0]
+    struct.pack_into("<H", odd, at + 24, 0x107)  # a ROM image
+    assert told(bytes(odd)) == ()

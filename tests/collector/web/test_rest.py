@@ -200,7 +200,7 @@ def test_a_decision_teaches_the_rules(world: World, api: Any) -> None:
     alert_id = world.alert_of(laptop).alert_id
     before = api("GET", f"/devices/{laptop.device_id}/risk").json()["risk_score"]
     api("PATCH", f"/alerts/{alert_id}", ANY, json={"status": "closed", "disposition": "benign"})
-    rules = {each["id"]: each for each in api("GET", "/rules").json()["items"]}
+    rules = {each["id"]: each for each in api("GET", "/rules?limit=200").json()["items"]}
     told = rules["session-round-trip-long"]
     assert (told["benign"], told["confirmed"]) == (1, 0)
     assert told["confidence"] < told["prior"]
