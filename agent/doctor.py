@@ -123,14 +123,15 @@ def _about_headers(host: Host) -> Finding:
 
 
 def _about_helper(host: Host) -> Finding:
-    """Whether the helper that counts input could be asked. It is not asked here: that would open devices."""
+    """Whether the helper that counts input could be asked. It is not asked here: that would begin to count."""
     path = host.input_helper
     if path is None:
         return Finding(subject="input helper", verdict="not", words="none is built for this system")
     if not host.exists(path):
-        words = f"{path} does not exist; where the policy names input_activity, start farhand-agent-input.socket"
+        start = "start farhand-agent-input.socket" if host.system == "linux" else "install the package again"
+        words = f"{path} does not exist; where the policy names input_activity, {start}"
         return Finding(subject="input helper", verdict="not", words=words)
-    words = "waits, and opens no device until the policy names input_activity"
+    words = "waits, and counts nothing until the policy names input_activity"
     return Finding(subject="input helper", verdict="works", words=words)
 
 

@@ -95,6 +95,7 @@ def lay_out(to: Path, wheels: Iterable[Path], architecture: str, python: Path | 
         ("agent.yaml", AGENT / "agent.yaml"),
         ("uninstall", AGENT / "uninstall"),
         (f"{LABEL}.plist", Path("Library/LaunchDaemons") / f"{LABEL}.plist"),
+        (f"{LABEL}.input.plist", Path("Library/LaunchAgents") / f"{LABEL}.input.plist"),
         ("paths", Path("private/etc/paths.d/farhand-agent")),
         ("newsyslog.conf", Path("private/etc/newsyslog.d/farhand-agent.conf")),
     ):

@@ -79,7 +79,8 @@ class Host(NetworkHost, Protocol):
 
     system: System
     input_helper: str | None
-    """Where the helper that counts input is asked; None where none is built for this system."""
+    """What is there where the helper that counts input was set up: its socket, or what starts it; None where none was
+    built for this system."""
 
     def now(self) -> datetime:
         """Wall clock, UTC."""

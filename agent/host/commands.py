@@ -27,6 +27,7 @@ LOGIND_IDLE: Final = (
 LINUX: Final[frozenset[Command]] = frozenset({SYSTEMD_DETECT_VIRT, NETWORK_MANAGER, LOGIND_IDLE})
 
 # What a Mac says only by its own programs. All of them come with macOS and read; none of them changes anything.
+# (`start_mac_helper` below starts something.)
 
 MAC_IDLE: Final = ("/usr/sbin/ioreg", "-rd1", "-c", "IOHIDSystem")
 """Nanoseconds since the last input of macOS (HIDIdleTime)."""
@@ -75,6 +76,13 @@ MAC_FRAMEBUFFERS: Final = ("/usr/sbin/ioreg", "-a", "-r", "-d", "1", "-c", "IOMo
 MAC_MONITORS: Final = ("/usr/sbin/ioreg", "-a", "-r", "-d", "1", "-c", "IODisplay")
 """Monitors of Apple's computers with Intel's processors, as a property list."""
 
+
+def start_mac_helper(user: int) -> Command:
+    """Start the helper that counts input in the session of this user. The only program whose arguments hold something
+    of the machine: a number."""
+    return ("/bin/launchctl", "kickstart", f"gui/{int(user)}/org.farhand.agent.input")
+
+
 MACOS: Final[frozenset[Command]] = frozenset(
     {
         MAC_SYSCTL,
@@ -98,6 +106,13 @@ MACOS: Final[frozenset[Command]] = frozenset(
 )
 
 ALLOWED: Final = LINUX | MACOS
+
+
+def is_allowed(command: Command) -> bool:
+    """Whether this agent may start it."""
+    user = command[-1].partition("/")[2].partition("/")[0] if command else ""
+    return command in ALLOWED or (user.isdecimal() and len(user) < 11 and command == start_mac_helper(int(user)))
+
 
 MAX_BYTES: Final = 64 * 1024
 """What a command may write, but for those below."""

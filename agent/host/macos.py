@@ -37,6 +37,7 @@ from .commands import (
     Command,
 )
 from .elsewhere import Elsewhere
+from .macos_helper import LISTED, ask_in_session
 from .macos_logins import FILE as LOGINS
 from .macos_logins import MAX_BYTES as MAX_LOGINS_BYTES
 from .macos_logins import parse_utmpx
@@ -61,6 +62,7 @@ class MacosHost(PosixHost, MacosNetwork, Elsewhere):
     """The Mac this agent runs on."""
 
     system: System = "macos"
+    input_helper: str | None = LISTED
 
     def __init__(
         self, root: str = "/", started: Callable[[Command, float], str] | None = None, user: int | None = None
@@ -101,6 +103,9 @@ class MacosHost(PosixHost, MacosNetwork, Elsewhere):
             answer = self._started(tuple(command), timeout_s)
             self._answers[tuple(command)] = now_s, answer
         return answer
+
+    def input_counts(self, lease_s: float) -> bytes:
+        return ask_in_session(self._root, self._started, lease_s)
 
     def hostname(self) -> str:
         """The name that was set for the machine. What the kernel calls itself changes with every network."""

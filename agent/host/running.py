@@ -8,7 +8,7 @@ from typing import Final
 
 from agent.host import HostError, HostTimeoutError
 
-from .commands import ALLOWED, MAX_BYTES, MAX_BYTES_OF
+from .commands import MAX_BYTES, MAX_BYTES_OF, is_allowed
 
 NO_WINDOW: Final = 0x08000000
 """CREATE_NO_WINDOW of Windows"""
@@ -23,7 +23,7 @@ def run(
         environment: all of its environment.
         flags: how Windows makes the process.
     """
-    if tuple(command) not in ALLOWED:
+    if not is_allowed(tuple(command)):
         raise HostError(f"{command[0]}: not on the list of commands")
     try:
         done = subprocess.run(

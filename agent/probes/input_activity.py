@@ -2,7 +2,7 @@
 
 Supports: remote-control software makes its input up, so a laptop of a farm has no physical input for hours; a remote
 console's keyboard and mouse have another beat than ones that somebody holds.
-Evasion: somebody at the laptop types along; consoles that imitate a beat. What a program makes up inside the desktop
+Evasion: somebody at the laptop types along; consoles that imitate a beat; what a program makes up inside the desktop
 (XTEST, Wayland's portals) never becomes a device and is not seen here.
 Privacy: counts per hour and device, shares and beats; no key, character, place or moment has a field. It runs only
 where the collector's settings name it in `probes_on`: ask those whom it concerns first (docs/privacy.md).
@@ -24,6 +24,11 @@ WATCHED_MINUTES: Final = 180
 """How long nothing may come until that is said."""
 LEASE_S: Final = 3 * 3600.0
 """A helper that is not asked again within three cycles lets go of the devices."""
+REMEDY: Final = {
+    "linux": "start farhand-agent-input.socket",
+    "macos": "log in at the screen; the helper runs in that session",
+    "windows": "log in; the helper runs in that session",
+}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -43,7 +48,7 @@ def collect(given: Given) -> Noted:
     try:
         answer = parse_answer(given.host.input_counts(LEASE_S))
     except HostError as error:
-        raise Unavailable("absent", str(error), "start farhand-agent-input.socket") from error
+        raise Unavailable("absent", str(error), REMEDY[given.host.system]) from error
     if answer.denied and not answer.counts.devices:
         raise Unavailable("denied", f"{answer.denied} input devices may not be read", "let the helper read /dev/input")
     counts = answer.counts

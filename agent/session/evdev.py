@@ -16,6 +16,7 @@ import re
 import struct
 from contextlib import suppress
 
+from agent.session.devices import Devices
 from agent.session.tally import Day, Device
 
 EVENT = struct.Struct("llHHi")
@@ -110,7 +111,7 @@ class Source:
         self.last_ms = at_ms
 
 
-class Reader:
+class Reader(Devices):
     """All input devices of the machine.
 
     Args:
@@ -121,8 +122,6 @@ class Reader:
         self._root = root.rstrip("/")
         self._sources: dict[str, Source] = {}
         self._resting: dict[str, float] = {}
-        self.denied = 0
-        """Devices that may not be opened."""
 
     def scan(self, day: Day) -> None:
         """Open what was plugged in, and close what is gone."""
@@ -165,7 +164,7 @@ class Reader:
             if source.busy >= BUSY_REPORTS and name in self._sources:
                 self._resting[name] = now_ms + REST_MS
 
-    def next_rest_ends_ms(self) -> float | None:
+    def due_ms(self) -> float | None:
         """When a resting pointer is to be read again."""
         return min(self._resting.values(), default=None)
 

@@ -12,7 +12,7 @@ import select
 import sys
 import time
 
-from agent.session.evdev import Reader
+from agent.session.devices import Devices
 from agent.session.peers import PeerError, receive, send, uid_of
 from agent.session.tally import Day
 
@@ -34,11 +34,11 @@ class Helper:
     Args:
         listener: a socket that listens.
         of_users: who may ask.
-        reader: of the machine's devices.
+        reader: of what there is to count.
         stay: keep waiting once nobody asks any more; else the process ends, and is started by the next question.
     """
 
-    def __init__(self, listener: _socket.socket, of_users: set[int], reader: Reader, *, stay: bool) -> None:
+    def __init__(self, listener: _socket.socket, of_users: set[int], reader: Devices, *, stay: bool) -> None:
         self._listener, self._of_users, self._reader, self._stay = listener, of_users, reader, stay
         self._day: Day | None = None
         self._over: Day | None = None
@@ -68,16 +68,14 @@ class Helper:
         if self._day is not None:
             for fd in self._reader.descriptors(now * 1000):
                 poller.register(fd, select.POLLIN)
-            rest_ms = self._reader.next_rest_ends_ms()
-            ends = min(
-                self._lease_ends, self._scanned + SCAN_S, rest_ms / 1000 if rest_ms is not None else float("inf")
-            )
+            due_ms = self._reader.due_ms()
+            ends = min(self._lease_ends, self._scanned + SCAN_S, due_ms / 1000 if due_ms is not None else float("inf"))
         wait_ms = None if ends is None else max(1.0, (ends - now) * 1000)
         ready = {fd for fd, _ in poller.poll(wait_ms)}
         if self._listener.fileno() in ready:
             ready.discard(self._listener.fileno())
             self._answer()
-        if self._day is not None and ready:
+        if self._day is not None:
             self._reader.take(ready, self._day, time.gmtime().tm_hour, time.monotonic() * 1000)
         return bool(ready)
 

@@ -5,7 +5,7 @@ much. Imported by the helper and by the agent's worker.
 """
 
 # Paths stay text, as in agent.host.
-# ruff: noqa: PTH120
+# ruff: noqa: PTH101, PTH102, PTH108, PTH112, PTH120
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import struct
 import sys
 import time
 
+IN_HOME = "Library/Caches/org.farhand.agent/input.sock"
+"""Where a helper that runs in somebody's session listens, below their home folder."""
 MOST_BYTES = 32 * 1024
 PATIENCE_S = 2.0
 _LENGTH = struct.Struct("!I")
@@ -42,6 +44,25 @@ def uid_of(connection: _socket.socket) -> int:
         return int(struct.unpack("3i", said)[1])
     except (OSError, struct.error) as error:
         raise PeerError(f"the kernel does not say who is there: {error}") from error
+
+
+def listen(path: str) -> _socket.socket:
+    """Listen at a socket file that this user alone may use, in a folder that is made where there is none.
+
+    Raises:
+        OSError: it cannot be made, or its path is longer than the system takes.
+    """
+    os.umask(0o177)
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        os.mkdir(folder)
+        os.chmod(folder, 0o700)
+    if os.path.lexists(path):
+        os.unlink(path)
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    listener.bind(path)
+    listener.listen(4)
+    return listener
 
 
 def send(connection: _socket.socket, message: bytes, deadline: float) -> None:

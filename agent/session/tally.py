@@ -72,18 +72,12 @@ class Day:
         device.last_key_ms = at_ms
         self.nudges.other(at_ms)
         if pressed:
-            device.events += 1
-            counts = self.hours[hour]
-            if device.bus == "virtual":
-                counts.injected_keys += 1
-            else:
-                counts.keys += 1
-                counts.internal += device.bus == "internal"
+            self._add(device, hour, 1, keys=True)
 
     def button(self, device: Device, hour: int, at_ms: float) -> None:
         """A button or a wheel."""
         self.nudges.other(at_ms)
-        self._pointer(device, hour)
+        self._add(device, hour, 1, keys=False)
 
     def move(
         self, device: Device, hour: int, at_ms: float, places: bool, one: float, other: float, *, steers: bool = True
@@ -100,16 +94,25 @@ class Day:
             self.nudges.move(at_ms, places, one, other)
         else:
             self.nudges.other(at_ms)
-        self._pointer(device, hour)
+        self._add(device, hour, 1, keys=False)
 
-    def _pointer(self, device: Device, hour: int) -> None:
-        device.events += 1
+    def counted(self, device: Device, hour: int, count: int) -> None:
+        """So many keys pressed or pointer reports, of which the moments are not known."""
+        self._add(device, hour, count, keys=device.role == "keyboard")
+
+    def _add(self, device: Device, hour: int, count: int, *, keys: bool) -> None:
+        device.events += count
         counts = self.hours[hour]
-        if device.bus == "virtual":
-            counts.injected_pointer += 1
+        made_up = device.bus == "virtual"
+        if keys and made_up:
+            counts.injected_keys += count
+        elif keys:
+            counts.keys += count
+        elif made_up:
+            counts.injected_pointer += count
         else:
-            counts.pointer += 1
-            counts.internal += device.bus == "internal"
+            counts.pointer += count
+        counts.internal += count * (device.bus == "internal")
 
     def said(self) -> dict[str, object]:
         """The day as the wire's `InputActivity`: counts alone, for there is nothing else here."""

@@ -16,6 +16,8 @@ from typing import Any, Final
 import pytest
 
 from agent.config import parse
+from agent.host.commands import start_mac_helper
+from agent.host.macos_helper import LISTED
 from agent.host.this_machine import CONFIG_FILE
 from tests.packaging import built
 from tests.packaging.built import ROOT
@@ -24,6 +26,7 @@ SOURCE: Final = ROOT / "packaging" / "agent" / "macos"
 README: Final = (SOURCE / "README.md").read_text()
 AGENT: Final = "Library/Farhand/agent"
 DAEMON: Final = "Library/LaunchDaemons/org.farhand.agent.plist"
+HELPER: Final = "Library/LaunchAgents/org.farhand.agent.input.plist"
 SCRIPTS: Final = ("farhand-agent", "uninstall", "make-pkg.sh", "scripts/preinstall", "scripts/postinstall")
 TEAM: Final = "ABCDE12345"
 LAY_OUT: Final = """
@@ -130,6 +133,16 @@ def test_launchd_is_told_what_the_guide_says() -> None:
     assert "UserName" not in declared, "root, as the guide argues"
 
 
+def test_the_helper_is_known_to_every_session_and_started_by_none(laid_out: Path) -> None:
+    declared = plistlib.loads((laid_out / "root" / HELPER).read_bytes())
+    assert declared["Label"] == Path(HELPER).stem
+    assert declared["LimitLoadToSessionType"] == "Aqua"
+    assert not {"RunAtLoad", "KeepAlive", "StartInterval", "WatchPaths", "UserName"} & declared.keys()
+    assert declared["ProgramArguments"][1:] == ["-I", "-m", "agent.session", "--in-session"]
+    assert f"/{HELPER}" == LISTED
+    assert start_mac_helper(501)[-1] == f"gui/501/{declared['Label']}"
+
+
 def test_the_commands_and_the_interpreter_find_what_was_laid_down(laid_out: Path) -> None:
     agent = laid_out / "root" / AGENT
     assert (agent / "lib/python3.13/site-packages").resolve() == (agent / "site").resolve()
@@ -165,7 +178,6 @@ def test_the_profiles_grant_what_the_guide_says_and_nothing_else(laid_out: Path)
     assert granted == {
         "farhand-agent.mobileconfig": "com.apple.servicemanagement",
         "farhand-agent-full-disk-access.mobileconfig": {"SystemPolicyAllFiles": "Allow"},
-        "farhand-agent-input.mobileconfig": {"ListenEvent": "AllowStandardUserToSetSystemService"},
     }
 
 
@@ -174,7 +186,8 @@ def test_a_profile_names_the_team_and_the_program_that_are_signed(laid_out: Path
         (payload,) = profile["PayloadContent"]
         assert "TEAMID" not in str(payload)
         for rule in payload.get("Rules", ()):
-            assert (rule["RuleValue"], rule["TeamIdentifier"]) == (Path(DAEMON).stem, TEAM)
+            assert rule["RuleValue"] in (Path(DAEMON).stem, Path(HELPER).stem)
+            assert (rule["RuleType"], rule["TeamIdentifier"]) == ("Label", TEAM)
         for (entry,) in payload.get("Services", {}).values():
             assert (laid_out / "root" / entry["Identifier"].lstrip("/")).is_file()
             assert f'subject.OU] = "{TEAM}"' in entry["CodeRequirement"]

@@ -34,7 +34,7 @@ class InputHour(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     injected_pointer: Count = 0
     """Pointer reports that a program made."""
     internal: Count = 0
-    """How many of the first two came from the laptop's own keyboard and pad."""
+    """How many of the first two came from the laptop's own keyboard and pad, where the system tells."""
 
 
 class InputDevice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,7 +43,7 @@ class InputDevice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     role: Literal["keyboard", "pointer", "touchpad"]
     """What it is."""
     bus: Literal["internal", "usb", "bluetooth", "virtual", "other"]
-    """Where it hangs; a virtual one is made by a program."""
+    """Where it hangs; other where the system does not tell. A virtual one is made by a program."""
     events: Count
     """Keys pressed, or reports of the pointer that were counted."""
     port: Annotated[str, msgspec.Meta(max_length=64)] = ""

@@ -96,7 +96,8 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
     """On which beat a quick USB pointer reported on two of the last 7 days or more, where hands make another; in words.
     Unknown without enough motion of such a pointer."""
     own_unused_days: int | None = None
-    """Days of the last 14 with hundreds of events, none of them from the laptop's own keyboard or pad."""
+    """Days of the last 14 with hundreds of events, none of them from the laptop's own keyboard or pad. Unknown where
+    the system does not tell where devices hang."""
 
 
 def derive(given: Given) -> Input:
@@ -238,9 +239,13 @@ def _pace(device: InputDevice) -> str:
     return ""
 
 
-def _own_unused(days: Sequence[InputActivity]) -> int:
+def _own_unused(days: Sequence[InputActivity]) -> int | None:
+    """Days on which a device was used of which nobody knows where it hangs are left out: all days of a Mac."""
+    known = [day for day in days if not any(device.bus == "other" for device in day.devices)]
+    if not known:
+        return None
     return sum(
         sum(hour.keys + hour.pointer for hour in day.hours) >= ENOUGH_INPUT
         and not any(hour.internal for hour in day.hours)
-        for day in days
+        for day in known
     )

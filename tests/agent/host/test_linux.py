@@ -214,9 +214,9 @@ def test_what_lies_under_a_name_with_stars_is_written_out_with_its_size_and_age(
 
 def test_the_arguments_of_a_process_are_told_and_none_of_one_that_is_gone() -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
-        give_up_at = time.monotonic() + 5
-        while not LinuxHost().command_line(child.pid) and time.monotonic() < give_up_at:
-            time.sleep(0.01)  # it is still becoming sleep
+        until = time.monotonic() + 5
+        while LinuxHost().command_line(child.pid)[:1] != ("sleep",) and time.monotonic() < until:
+            time.sleep(0.01)  # until it is executed it has the arguments of this process
         assert LinuxHost().command_line(child.pid) == ("sleep", "60")
         child.kill()
     assert LinuxHost().command_line(child.pid) == ()

@@ -38,7 +38,7 @@ def test_every_program_stands_on_the_list_with_an_absolute_path_and_is_recorded(
 def test_a_program_that_writes_more_than_its_own_bound_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bound of one program does not loosen that of the others."""
     long, usual = ("/usr/bin/seq", "20000"), ("/usr/bin/seq", "20001")
-    monkeypatch.setattr("agent.host.running.ALLOWED", {long, usual})
+    monkeypatch.setattr("agent.host.commands.ALLOWED", {long, usual})
     monkeypatch.setattr("agent.host.running.MAX_BYTES_OF", {long: 1024 * 1024})
     host = MacosHost()
     assert len(host.run(long)) > 100_000

@@ -145,7 +145,7 @@ def test_a_quick_pointer_is_left_alone_for_most_of_the_time(machine: Machine) ->
         machine.say(name, *step(1000.0 + at, 1, 0))
         reading.take(now_ms=2000.0)
     assert reading.reader.descriptors(2000.0 + REST_MS - 1) == []
-    assert reading.reader.next_rest_ends_ms() is not None
+    assert reading.reader.due_ms() is not None
     machine.say(name, *step(1500.0, 1, 0))
     assert len(reading.reader.descriptors(2000.0 + REST_MS)) == 1, "what came meanwhile is thrown away"
     machine.say(name, *step(9000.0, 1, 0), *step(9001.0, 1, 0))

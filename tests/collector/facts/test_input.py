@@ -170,3 +170,9 @@ def test_days_on_which_the_own_keyboard_rests() -> None:
     external = InputHour(hour=9, keys=900, pointer=2500)
     assert derive(day(3, external), day(2, external), day(1, WORK)).own_unused_days == 2
     assert derive(day(1, InputHour(hour=9, keys=9))).own_unused_days == 0
+
+
+def test_where_the_system_does_not_tell_where_devices_hang_it_is_unknown() -> None:
+    """A Mac counts what hands did and not on which keyboard."""
+    unknown = InputDevice(role="keyboard", bus="other", events=900)
+    assert derive(day(1, InputHour(hour=9, keys=900), devices=(unknown,))).own_unused_days is None
