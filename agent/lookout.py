@@ -20,6 +20,8 @@ MOST_KNOWN = 256
 MOST_WINDOWS = 8
 MOST_BYTES = 60_000
 """Of windows that wait for a worker: less than a pipe holds."""
+ENOUGH = 3
+"""Windows of a session that can be compared with each other."""
 MOST_SERIES = 12
 """New sessions in an hour that are timed at once."""
 PATIENCE_S = 30.0
@@ -37,7 +39,7 @@ class Orders:
 
     def __init__(self) -> None:
         self.on = False
-        self.window_s, self.first, self.first_every_s, self.per_hour = 15.0, 3, 40.0, 4
+        self.window_s, self.first, self.first_every_s, self.per_hour = 20.0, 5, 25.0, 4
         self.headers = False
         self.ports: dict[int, str] = {}
         """Tools by a port that they listen on."""
@@ -209,7 +211,8 @@ class Lookout:
             session.due_s = now_s + (self.orders.first_every_s if early else self._later_s())
 
     def hear(self) -> bool:
-        """Take in what the helper says; True when the first windows of a session are complete, which is news."""
+        """Take in what the helper says; True where that is news: the third of the first windows of a session and each
+        one after it, and what is left of a session that ended."""
         if self._helper is None:
             return False
         said = os.read(self._helper[1], MOST_BYTES)
@@ -221,8 +224,9 @@ class Lookout:
         while sum(map(len, self.windows)) > MOST_BYTES:
             del self.windows[0]
         told = [self.sessions[ends] for ends in self._timing if ends in self.sessions]
+        enough = min(ENOUGH, self.orders.first)
         ended = len(told) < len(self._timing)
-        return bool(self.windows) and (ended or any(each.windows == self.orders.first for each in told))
+        return bool(self.windows) and (ended or any(enough <= each.windows <= self.orders.first for each in told))
 
     def end(self) -> None:
         """Let go of the helper, and of what it is doing."""

@@ -11,15 +11,20 @@ from typing import Final, Literal
 
 import msgspec
 
-from agent.host import Adapter, Host, HostDeniedError, Route
+from agent.host import Adapter, Host, HostDeniedError, HostError, Route
+from agent.host.commands import NETWORK_MANAGER
 from agent.wire.signals import InterfaceKind
 
 Access = Literal["ethernet", "wifi", "mobile", "other"]
 
 FOLDER: Final = "/sys/class/net"
 PUBLIC: Final = ("198.41.0.4", "2001:503:ba3e::2:30")
-"""a.root-servers.net: addresses of the open internet that no VPN treats as an exception. They are only asked about,
-nothing is sent to them."""
+"""a.root-servers.net: addresses of the open internet that no VPN treats as an exception. They are only asked about
+and aimed at; nothing reaches them."""
+METERED: Final = ("1", "3")
+"""NetworkManager's NMMetered: yes, and guessed yes."""
+SIGN_IN_PAGE: Final = "2"
+"""NetworkManager's NMConnectivityState: portal."""
 MAX_INTERFACES: Final = 256
 PASSING: Final = ("cali", "lxc", "veth", "vnet")
 """How names of ends of containers and virtual machines begin: of thousands of interfaces these give way first."""
@@ -133,6 +138,19 @@ def access_of(route: Route, ways: WaysOut, interfaces: Mapping[str, Interface]) 
         if found is not None and any(_lowest_are(found, interfaces, kind)):
             return kind
     return "mobile" if found is not None and found.kind == "bluetooth" else "other"
+
+
+def obstacle(host: Host) -> str:
+    """Why nothing should be sent on this network for measuring's sake, as far as NetworkManager knows it; empty where
+    nothing speaks against it."""
+    try:
+        said = host.run(NETWORK_MANAGER).split()
+    except HostError:
+        return ""
+    metered, connectivity, *_ = [*said[1::2], "", ""]
+    if metered in METERED:
+        return "this network is paid by the byte"
+    return "this network wants a sign-in first" if connectivity == SIGN_IN_PAGE else ""
 
 
 def is_address(host: str) -> bool:

@@ -60,6 +60,7 @@ class Knowledge:
                 probes_off=tuple(sorted(group.probes_off)),
                 probes_on=tuple(sorted(group.probes_on)),
                 location_grid_degrees=group.location_grid_degrees,
+                beside_tunnel=group.beside_tunnel,
                 timing=Timing(**msgspec.structs.asdict(group.timing)),
             )
         return groups

@@ -12,6 +12,7 @@ from agent.host import (
     FileStamp,
     Fix,
     HidDevice,
+    HopAnswer,
     HostDeniedError,
     HostError,
     KernelEvent,
@@ -92,6 +93,7 @@ class FakeHost:
         names: what name servers answer.
         rtt_ms: round trip to an address; None where no connection opens.
         input_counts: what the helper that counts input answers; None where there is none.
+        hops: what the first routers answer by an interface; "" for the one that packets take.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class FakeHost:
         names: Mapping[str, Iterable[str]] | None = None,
         rtt_ms: Callable[[str], float | None] | None = None,
         input_counts: bytes | None = None,
+        hops: Mapping[str, tuple[HopAnswer | None, ...]] | None = None,
     ) -> None:
         self.system: System = system
         self.input_helper: str | None = "/run/farhand-agent-input/input.sock" if system == "linux" else None
@@ -175,6 +178,7 @@ class FakeHost:
         self._names: dict[str, tuple[str, ...]] = {}
         self._rtt_ms: Callable[[str], float | None] = lambda address: None
         self._input_counts = input_counts
+        self._hops = dict(hops or {})
         self.asked_names: list[str] = []
         self.connected: list[tuple[str, int]] = []
         self.join(routes=routes, used=used, names=names, rtt_ms=rtt_ms)
@@ -376,6 +380,10 @@ class FakeHost:
     def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
         self.connected += targets
         return tuple(self._rtt_ms(address) for address, _ in targets)
+
+    def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:
+        del target
+        return self._hops.get(interface, (None,) * 4)
 
     def join(
         self,

@@ -17,6 +17,9 @@ from agent.wire.signals import (
     DefaultRoute,
     Display,
     Displays,
+    FirstHops,
+    Hop,
+    HopsBy,
     InputActivity,
     InputDevice,
     InputHour,
@@ -97,6 +100,17 @@ THROUGH_VPN = NetworkPath(
     wifi_connected=True,
 )
 """The same, with everything sent through a VPN."""
+
+HOPS = FirstHops(
+    access="wifi",
+    ways=(
+        HopsBy(
+            through="direct",
+            hops=(Hop(number=1, rtt_ms=2.4, public=False), Hop(number=2, rtt_ms=12.8, public=True)),
+        ),
+    ),
+)
+"""The router of a home, and the provider's first one."""
 
 RECEIVER = UsbDevice(
     port="1-2",

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from agent.host import Fix, Neighbour, Route, WifiCell
+from agent.host import Fix, HopAnswer, Neighbour, Route, WifiCell
 
 from . import dns, overhearing
 from .connecting import connect_times
+from .hops import hop_answers
 from .rtnetlink import Rtnetlink
 from .sock_diag import handshake_ms
 
@@ -65,6 +66,9 @@ class LinuxNetwork(ABC):
 
     def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
         return connect_times(targets, handshake_ms)
+
+    def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:
+        return hop_answers(target, interface)
 
     def _listed_servers(self) -> tuple[str, ...]:
         return dns.parse_resolv_conf(self.read_text("/etc/resolv.conf") or "")

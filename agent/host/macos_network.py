@@ -15,7 +15,7 @@ from .connecting import connect_times
 from .macos_interfaces import LIST, adapters, parse_ifconfig, parse_kinds
 from .macos_routes import Row, chosen, defaults, parse_routes
 from .macos_sockets import plain_address
-from .things import Adapter, Fix, Neighbour, Route, Standstill, WifiCell
+from .things import Adapter, Fix, HopAnswer, Neighbour, Route, Standstill, WifiCell
 
 MAX_LIST_BYTES: Final = 256 * 1024
 MAX_NEIGHBOURS: Final = 10_000
@@ -85,6 +85,9 @@ class MacosNetwork(ABC):
 
     def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
         return connect_times(targets)
+
+    def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:
+        raise HostError(f"routers towards {target} {interface}: not asked on this system")
 
     def _routes(self) -> list[Row]:
         return list(parse_routes(self.run(MAC_ROUTES)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
-from .things import Fix, Neighbour, Route, WifiCell
+from .things import Fix, HopAnswer, Neighbour, Route, WifiCell
 
 
 class NetworkHost(Protocol):
@@ -75,4 +75,15 @@ class NetworkHost(Protocol):
     def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
         """Milliseconds that TCP connections to these addresses and ports take to open, at once, within a second; None
         for those that did not open or were refused. They are closed without a byte being sent."""
+        ...
+
+    def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:
+        """What the first four routers towards an IPv4 address say when a packet dies with them; None for a silent one.
+
+        Args:
+            interface: leave by this one, whatever the routes say.
+
+        Raises:
+            HostError: the system does not allow it, or no way leads there.
+        """
         ...

@@ -128,6 +128,13 @@ class Standstill(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+class HopAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one of the first routers on a way said."""
+
+    address: str
+    rtt_ms: float
+
+
 class Adapter(msgspec.Struct, frozen=True, kw_only=True):
     """One network interface, as a system describes it that shows none of it in files."""
 

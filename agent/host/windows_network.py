@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from agent.host import Adapter, Fix, HostError, Neighbour, Route, Socket, Standstill, TcpInfo, WifiCell
+from agent.host import Adapter, Fix, HopAnswer, HostError, Neighbour, Route, Socket, Standstill, TcpInfo, WifiCell
 
 from . import dns
 from .connecting import connect_times
@@ -111,6 +111,9 @@ class WindowsNetwork:
 
     def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
         return connect_times(targets, lambda one: parse_handshake_ms(self._calls.socket_tcp_info(one.fileno())))
+
+    def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:
+        raise HostError(f"routers towards {target} {interface}: not asked on this system")
 
     def _rows(self) -> list[Row]:
         found: list[Row] = []

@@ -13,6 +13,7 @@ from . import (
     agent_integrity,
     clock,
     displays,
+    first_hops,
     hardware_history,
     input_activity,
     landmark_rtt,
@@ -51,4 +52,5 @@ PROBES: Final[tuple[Probe, ...]] = (
     os_location.PROBE,
     landmark_rtt.PROBE,
     hardware_history.PROBE,
+    first_hops.PROBE,
 )

@@ -19,9 +19,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from agent.host import Host, HostError
-from agent.host.commands import NETWORK_MANAGER
-from agent.network import Access, access_of, is_address, is_public, read_interfaces, through_tunnel, ways_out
+from agent.host import Host
+from agent.network import Access, access_of, is_address, is_public, obstacle, read_interfaces, through_tunnel, ways_out
 from agent.probe import DEFAULTS, Given, Noted, Probe, Unavailable
 from agent.wire.settings import Landmark, Settings
 from agent.wire.signals import LandmarkRtt, LandmarkTimes
@@ -37,10 +36,6 @@ ADDRESS_S: Final = 6 * 3600.0
 """For how long an address is used before its name is asked for again."""
 IDLE_S: Final = 86400.0
 """How often it is said that there are no landmarks."""
-METERED: Final = ("1", "3")
-"""NetworkManager's NMMetered: yes, and guessed yes."""
-SIGN_IN_PAGE: Final = "2"
-"""NetworkManager's NMConnectivityState: portal."""
 
 
 class Times(msgspec.Struct, array_like=True):
@@ -111,8 +106,8 @@ def collect(given: Given) -> Noted:
     ways = ways_out(host)
     if not ways.used:
         raise Unavailable("absent", "no way to the internet")
-    if obstacle := _obstacle(host):
-        raise Unavailable("absent", obstacle)
+    if why := obstacle(host):
+        raise Unavailable("absent", why)
     now, route, interfaces = host.now().astimezone(UTC), ways.used[0], read_interfaces(host)
     through: Literal["direct", "tunnel"] = "tunnel" if through_tunnel(route, interfaces) else "direct"
     book = read_book(given.notes.get(LandmarkRtt.kind, b""))
@@ -208,19 +203,6 @@ def _addresses(
     book.addresses = {name: found for name, found in known.items() if given.count(found[0]) == 1}
     literal = {one.host: one.host for one in landmarks if is_address(one.host)}
     return literal | {name: address for name, (address, _) in book.addresses.items()}
-
-
-def _obstacle(host: Host) -> str:
-    """Why nothing should be timed on this network, as far as NetworkManager knows it; empty where nothing speaks
-    against it."""
-    try:
-        said = host.run(NETWORK_MANAGER).split()
-    except HostError:
-        return ""
-    metered, connectivity, *_ = [*said[1::2], "", ""]
-    if metered in METERED:
-        return "this network is paid by the byte"
-    return "this network wants a sign-in first" if connectivity == SIGN_IN_PAGE else ""
 
 
 def _every_s(settings: Settings) -> float:

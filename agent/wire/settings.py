@@ -39,11 +39,11 @@ class HashKey(msgspec.Struct, frozen=True, kw_only=True):
 class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How connections of remote-access tools are timed."""
 
-    window_s: Annotated[float, msgspec.Meta(ge=5, le=30)] = 15.0
+    window_s: Annotated[float, msgspec.Meta(ge=5, le=30)] = 20.0
     """Length of one window."""
-    first: Annotated[int, msgspec.Meta(ge=0, le=8)] = 3
+    first: Annotated[int, msgspec.Meta(ge=0, le=8)] = 5
     """Windows that a new session begins with."""
-    first_every_s: Annotated[float, msgspec.Meta(ge=5, le=120)] = 40.0
+    first_every_s: Annotated[float, msgspec.Meta(ge=5, le=120)] = 25.0
     """Seconds from the start of one of these to the next."""
     per_hour: Annotated[int, msgspec.Meta(ge=0, le=20)] = 4
     """Windows of each hour that the session goes on."""
@@ -96,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Known places to time connections to, at most 64; none: nothing is timed."""
     landmarks_every_s: Annotated[float, msgspec.Meta(ge=60, le=86400)] = 1200.0
     """Seconds between two rounds over all landmarks: by default 20 rounds in a working day of eight hours."""
+    beside_tunnel: bool = False
+    """Routers may also be asked on the way beside a tunnel of the laptop, by its physical interface."""
     timing: Timing = Timing()
     """How session_timing works."""
     neighbours: NeighbourTable = NeighbourTable()

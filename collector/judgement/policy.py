@@ -43,11 +43,11 @@ class Suppression(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class TimingPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How connections of remote-access tools are timed."""
 
-    window_s: Annotated[float, msgspec.Meta(ge=5, le=30, description="seconds of one window, 5 to 30")] = 15
-    first: Annotated[int, msgspec.Meta(ge=0, le=8, description="windows that a session begins with, 0 to 8")] = 3
+    window_s: Annotated[float, msgspec.Meta(ge=5, le=30, description="seconds of one window, 5 to 30")] = 20
+    first: Annotated[int, msgspec.Meta(ge=0, le=8, description="windows that a session begins with, 0 to 8")] = 5
     first_every_s: Annotated[
         float, msgspec.Meta(ge=5, le=120, description="seconds from one of these to the next, 5 to 120")
-    ] = 40
+    ] = 25
     per_hour: Annotated[int, msgspec.Meta(ge=0, le=20, description="windows of each hour after that, 0 to 20")] = 4
     headers: Annotated[
         bool, msgspec.Meta(description="true to read headers of these connections' packets, or false")
@@ -66,6 +66,10 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Kinds that no laptop measures unless it is asked to: tell the people, and their council, first."""
     ring: Annotated[int, msgspec.Meta(ge=0, le=9, description="the number of a ring, 0 to 9")] = 0
     """When it gets a new catalogue of tools: see `catalogue_rings`."""
+    beside_tunnel: Annotated[
+        bool, msgspec.Meta(description="true to let laptops measure beside a tunnel of theirs, or false")
+    ] = False
+    """Routers may also be asked by the physical interface, outside a VPN that carries everything else."""
     timing: Annotated[TimingPolicy, msgspec.Meta(description="how session_timing works")] = TimingPolicy()
     location_grid_degrees: Annotated[float, msgspec.Meta(ge=0.1, le=10, description="degrees, 0.1 to 10")] = 1.0
     """To what os_location is rounded on the laptop, where it is asked for: 1 is about a region, 0.1 about a city."""

@@ -32,6 +32,7 @@ MEASURED: Final = {
     "hardware_history": "What was attached before",
     "network_path": "The way to the network",
     "landmark_rtt": "Times to known places",
+    "first_hops": "Times to the first routers",
     "presence": "Hours of use",
     "posture": "How it is kept",
     "input_activity": "Input, in counts",

@@ -30,7 +30,7 @@ def test_ports_of_tools_that_others_connect_to_and_processes_of_those_that_dial_
         ),
     )
     lines = briefing(laptop, ORDERS, ()).splitlines()
-    assert lines[0] == "timing 15 3 40 4 0"
+    assert lines[0] == "timing 20 5 25 4 0"
     assert sorted(lines[1:]) == [
         "dials openssh 61",
         "dials tigervnc 50",
@@ -47,7 +47,7 @@ def test_a_port_that_another_program_holds_open_is_known_by_what_came_in() -> No
 
 
 def test_a_laptop_without_tools_is_watched_for_unlisted_ones() -> None:
-    assert briefing(FakeHost(), ORDERS, ()) == "timing 15 3 40 4 0"
+    assert briefing(FakeHost(), ORDERS, ()) == "timing 20 5 25 4 0"
 
 
 def test_settings_say_how() -> None:

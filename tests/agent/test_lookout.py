@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from agent import lookout
-from agent.inet_diag import BYTES_SENT, ESTABLISHED, LISTEN, MIN_RTT, Counters, Ends, InetDiag, Row
+from agent.inet_diag import BYTES_SENT, CLOSED, ESTABLISHED, LISTEN, MIN_RTT, Counters, Ends, InetDiag, Row
 from agent.lookout import Lookout, Orders
 from agent.timing.flow import Flow
 
@@ -148,6 +148,26 @@ def test_a_tool_that_dials_out_counts_once_it_shows_the_screen(
         assert watch.sessions == {}
     watch.compare([opened(relayed)], 1060.0, ask)
     assert [(each.tool, each.opened_by) for each in watch.sessions.values()] == [("anydesk", "tool")]
+
+
+def test_udp_ports_of_tools_are_timed_by_headers_and_forgotten_when_they_close(
+    helpers: Helpers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watch = Lookout(helpers.start, Orders.parse(["timing 15 3 40 4 1", "dials rustdesk 77"]))
+    monkeypatch.setattr(watch, "_dialled", lambda: {5: "rustdesk"})
+    open_to_all, of_another, inside = (
+        (50000, 0, bytes(4), bytes(4)),
+        (50001, 0, LAPTOP, bytes(4)),
+        (50002, 0, NEAR, NEAR),
+    )
+    watch.compare_ports([(CLOSED, open_to_all, 5), (CLOSED, of_another, 6), (CLOSED, inside, 5)], 1000.0)
+    watch.compare([], 1000.0, never_asked)
+    assert [(ends, each.opened_by) for ends, each in watch.sessions.items()] == [(open_to_all, "udp")]
+    watch._have_timed(1000.0)
+    assert helpers.started == [["--seconds", "15", "--headers", "rustdesk,0.0.0.0,50000,0.0.0.0,0,udp,"]]
+    watch.end()
+    watch.compare_ports([], 1020.0)
+    assert watch.sessions == {}
 
 
 def test_the_sockets_of_a_process_are_found_by_its_open_files(helpers: Helpers) -> None:

@@ -57,7 +57,7 @@ def test_a_quiet_day_costs_less_than_half_a_megabyte(collector: FakeCollector, f
     assert len(collector.reports) == CYCLES
     quiet = collector.received()[10:]
     often = [m.kind for report in quiet for m in report.measurements]
-    assert set(often) == {"remote_sessions", "landmark_rtt", "presence", "posture", "neighbours"}
+    assert set(often) == {"remote_sessions", "landmark_rtt", "first_hops", "presence", "posture", "neighbours"}
     assert (often.count("presence"), often.count("posture")) == (1, 1), "said once, of the day that is over"
     assert often.count("neighbours") == 1, "when its network was looked at for the second time"
     rounds = [m for report in quiet for m in report.measurements if m.kind == "landmark_rtt"]

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from tests.bench import agent, growth, ingest, input, judging  # noqa: A004 - named like what it measures
+from tests.bench import agent, growth, ingest, input, judging, timing  # noqa: A004 - named like what it measures
 
 LIMITS: list[tuple[str, str, float, bool]] = [
     ("agent resident at idle, MB", "idle_rss_mb", 14, True),
@@ -17,6 +17,9 @@ LIMITS: list[tuple[str, str, float, bool]] = [
     ("network per quiet day, KB", "http_kb_per_quiet_day", 500, True),
     ("input helper, MB", "helper_in_motion_rss_mb", 12, True),
     ("input helper while nothing is used, % of a core", "helper_idle_cpu_percent", 0.05, True),
+    ("one look at all connections, ms of CPU", "look_cpu_ms", 4, True),
+    ("one window of timing, % of a core", "window_core_percent", 3, True),
+    ("helper that times, MB", "window_rss_mb", 14, True),
     ("collector, signed reports per s", "per_s", 2000, False),
     ("collector, p99 acknowledgement, ms", "p99_ms", 100, True),
     ("store growth per quiet device-day, KB", "kb", 20, True),
@@ -31,6 +34,7 @@ def main() -> int:
     short = options.parse_args().short
     figures: dict[str, Any] = agent.main(["--cycles", "5" if short else "15"])
     figures |= input.main()
+    figures |= timing.main(["--seconds", "8" if short else "15"])
     grown = growth.main(["--devices", "50" if short else "200"])
     figures["kb"] = max(grown["kb_per_quiet_device_day"])
     figures |= judging.main()

@@ -18,8 +18,11 @@ from agent.wire.signals import (
     KINDS,
     Display,
     Displays,
+    FirstHops,
     HardwareEvent,
     HardwareHistory,
+    Hop,
+    HopsBy,
     KeyedHash,
     KnownNeighbour,
     RelayedSession,
@@ -126,6 +129,10 @@ def sample(name: str) -> wire.Report:
         return laptop.report(NOON, timing(answered), **fixed)
     if name == "input":
         return laptop.report(NOON, INPUT, **fixed)
+    if name == "hops":
+        near = Hop(number=1, rtt_ms=0.61, public=False)
+        way = HopsBy(through="direct", hops=(near, Hop(number=2, rtt_ms=11.4, public=True)))
+        return laptop.report(NOON, FirstHops(access="wifi", ways=(way,)), **fixed)
     if name == "hardware":
         at = NOON - timedelta(minutes=3)
         gadget = UsbDevice(
@@ -198,6 +205,7 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
         "timing",
         "history",
         "surroundings",
+        "hops",
     ],
 )
 def test_todays_report_is_written_as_its_golden(name: str) -> None:

@@ -110,3 +110,39 @@ class LandmarkRtt(Signal, frozen=True, kw_only=True):
     """Kind of interface by which they were timed; where a tunnel was used, of the one below it."""
     times: tuple[LandmarkTimes, ...]
     """One per landmark, sorted by id, at most 64."""
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the first routers on a way. Its address is not sent."""
+
+    number: Annotated[int, msgspec.Meta(ge=1, le=8)]
+    """How many routers away it is; the first one is 1."""
+    rtt_ms: NonNegative
+    """Smallest of three times until it said that a packet had died with it."""
+    public: bool
+    """Its address is one of the open internet, not one of a home, an office or a provider's inside."""
+
+
+class HopsBy(msgspec.Struct, frozen=True, kw_only=True):
+    """The first routers on one way to the internet."""
+
+    through: Literal["direct", "tunnel"]
+    """Whether these packets left inside a tunnel of this laptop."""
+    hops: Annotated[tuple[Hop, ...], msgspec.Meta(max_length=8)]
+    """Those of the first four that answered."""
+
+
+class FirstHops(Signal, frozen=True, kw_only=True):
+    """Times to the first routers. Small packets are sent that die on the way; no router is named."""
+
+    kind: ClassVar[str] = "first_hops"
+    stable: ClassVar[bool] = False
+    purpose: ClassVar[str] = (
+        "How long the first routers on the way to the internet take to answer: a tunnel that begins outside the laptop "
+        "shows there. No router is named."
+    )
+
+    access: Literal["ethernet", "wifi", "mobile", "other"]
+    """Kind of interface that was used; below a tunnel, of the one that carries it."""
+    ways: Annotated[tuple[HopsBy, ...], msgspec.Meta(max_length=2)]
+    """The way that packets take; and, where settings allow it, the one beside a tunnel."""

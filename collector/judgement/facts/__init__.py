@@ -16,6 +16,7 @@ from collector.judgement.facts import (
     expected,
     hand,
     hardware,
+    hops,
     input,  # noqa: A004 - named like its facts, as all are
     integrity,
     location,
@@ -41,6 +42,7 @@ FACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Given], msgspec.Str
     "hand": (hand.Hand, hand.derive),
     "hardware": (hardware.Hardware, hardware.derive),
     "network": (network.Network, network.derive),
+    "hops": (hops.Hops, hops.derive),
     "path": (path.Path, path.derive),
     "input": (input.Input, input.derive),
     "location": (location.Location, location.derive),
