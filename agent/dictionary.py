@@ -42,7 +42,7 @@ def page() -> str:
 def _row(probe: Probe) -> str:
     how = "stable" if probe.signal.stable else "volatile"
     cells = (f"[`{probe.kind}`](#{probe.kind})", how, _systems(probe), _often(probe))
-    return f"| {' | '.join(cells)} | {'on request' if probe.on_request else 'on'} |"
+    return f"| {' | '.join(cells)} | {'on request' if probe.signal.on_request else 'on'} |"
 
 
 def _about(probe: Probe) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _about(probe: Probe) -> Iterator[str]:
     yield f"| systems | {_systems(probe)} |"
     for system, permission in probe.helped_by.items():
         yield f"| what helps on {SYSTEMS[system]} | {permission} |"
-    how = ", on request alone" if probe.on_request else ""
+    how = ", on request alone" if probe.signal.on_request else ""
     yield f"| measured | {_often(probe)}{how} |"
     yield f"| sent | {'when it changed' if signal.stable else 'each time'} |"
     yield f"| at most | {probe.budget_cpu_ms:g} ms of processor time and {probe.deadline_s:g} s a run |"

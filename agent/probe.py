@@ -68,9 +68,6 @@ class Probe:
     """Least seconds between two runs; 0 runs it in every cycle."""
     every_s_by: Callable[[Settings], float] | None = None
     """Where the collector's settings say how often it runs: how to read it there."""
-    on_request: bool = False
-    """It runs only where the collector's settings name its kind in `probes_on`: law or courtesy ask for consent first.
-    Elsewhere it does not run and is not reported, not even as switched off."""
     systems: tuple[System, ...] = ("linux", "macos", "windows")
     """Systems on which it measures something."""
     helped_by: Mapping[System, str] = field(default_factory=dict)
@@ -90,7 +87,7 @@ class Probe:
 
     def is_asked_for(self, settings: Settings) -> bool:
         """False where it runs on request alone, and nobody asked."""
-        return not self.on_request or self.kind in settings.probes_on
+        return not self.signal.on_request or self.kind in settings.probes_on
 
     def interval_s(self, settings: Settings) -> float:
         """Least seconds between two runs under these settings."""

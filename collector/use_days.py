@@ -17,6 +17,7 @@ from collector.judgement.view import UseDay
 MOST_LATE: Final = timedelta(days=62)
 """A day is said when it is over: at the next start, however long the laptop rested."""
 MOST_PLACES: Final = 8
+MOST_COUNTRIES: Final = 8
 OFF_BY: Final = timedelta(days=1)
 """A laptop's day may be ahead of the collector's by a clock that is a little wrong."""
 
@@ -42,7 +43,8 @@ def problem(signal: OfADay, at: datetime) -> str:
         own = any(each.internal > each.keys + each.pointer for each in signal.hours)
         impossible = own or len(set(hours)) < len(hours)
     elif isinstance(signal, WifiNetworks):
-        impossible = any(each.boxes > signal.heard or each.makers > each.boxes for each in signal.countries)
+        many = len(signal.countries) > MOST_COUNTRIES
+        impossible = many or any(each.boxes > signal.heard or each.makers > each.boxes for each in signal.countries)
     elif isinstance(signal, OsLocation):
         impossible = len(signal.places) > MOST_PLACES
     elif isinstance(signal, Presence):

@@ -106,7 +106,6 @@ PROBE = Probe(
     signal=OsLocation,
     collect=collect,
     every_s=3500,
-    on_request=True,
     patient=True,
     deadline_s=8.0,
     systems=("linux",),

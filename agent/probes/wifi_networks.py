@@ -128,6 +128,5 @@ PROBE = Probe(
     signal=WifiNetworks,
     collect=collect,
     every_s=850,
-    on_request=True,
     systems=("linux",),
 )

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 
-from .signals import KINDS, STABLE_KINDS, Count, NonNegative, Signal
+from .signals import KINDS, STABLE_KINDS, Count, Instant, NonNegative, Signal
 
 NOTHING = msgspec.Raw(b"null")
 """`data` of a measurement that failed. (msgspec cannot decode an object into a union with Raw.)"""
@@ -33,7 +32,6 @@ Occasion = Literal["scheduled", "started", "stopping"]
 Uuid = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\Z")]
 Digest = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{32}\Z")]
 Kind = Annotated[str, msgspec.Meta(pattern=r"\A[a-z][a-z0-9_]{0,63}\Z")]
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 ShortText = Annotated[str, msgspec.Meta(max_length=64)]
 

@@ -12,13 +12,14 @@ import msgspec
 from collector.judgement import facts as fact_table
 from collector.judgement import risk
 from collector.judgement.claim import changes_at, claim_digest
-from collector.judgement.engine import Facts, ReadyRule, Reason, missing, split
+from collector.judgement.engine import Facts, ReadyRule, Reason, missing, split, unknown_facts
 from collector.judgement.facts.egress import settles_at
 from collector.judgement.facts.silence import due_at
-from collector.judgement.findings import Assessment, Coverage, Finding, UnknownRule
+from collector.judgement.findings import Assessment, Coverage, Finding, UnaskedRule, UnknownRule
 from collector.judgement.given import Given, ToolInfo, Zones
 from collector.judgement.hardware import HardwareTables
 from collector.judgement.marks import with_marks
+from collector.judgement.needs import kinds_behind
 from collector.judgement.physics import NO_LANDMARKS, Landmarks
 from collector.judgement.places import places
 from collector.judgement.policy import Policy, Suppression
@@ -89,11 +90,16 @@ def assess(view: DeviceView, context: Context) -> Assessment:
     of_claim = of_policy + claim_digest(view)
     found: list[Finding] = []
     unknown: list[UnknownRule] = []
+    unasked: list[UnaskedRule] = []
+    not_asked_for = context.policy.unasked(view.group)
     for ready in context.rules:
         held = ready.node.holds(facts)
         if held is None:
-            why = missing(ready.node, facts)
-            unknown.append(UnknownRule(rule_id=ready.rule.id, why=why))
+            kinds = kinds_behind(unknown_facts(ready.node, facts)) & not_asked_for
+            if kinds:
+                unasked.append(UnaskedRule(rule_id=ready.rule.id, kinds=tuple(sorted(kinds))))
+            else:
+                unknown.append(UnknownRule(rule_id=ready.rule.id, why=missing(ready.node, facts)))
         before = past.get(ready.rule.id)
         policy_digest = of_claim if ready.rule.cause in PLACED else of_policy
         if held:
@@ -112,7 +118,12 @@ def assess(view: DeviceView, context: Context) -> Assessment:
         context_digest=context.digest,
         risk_score=risk_score,
         band=risk.next_band(risk_score, view.band),
-        coverage=Coverage(known=len(context.rules) - len(unknown), total=len(context.rules), unknown=tuple(unknown)),
+        coverage=Coverage(
+            known=len(context.rules) - len(unknown) - len(unasked),
+            total=len(context.rules) - len(unasked),
+            unknown=tuple(unknown),
+            unasked=tuple(unasked),
+        ),
         findings=findings,
         places=with_marks(places(*(facts[name] for name in PLACED_BY)), given),
         next_due_at=_next_due_at(view, context.as_of, findings),

@@ -18,8 +18,12 @@ from collector.judgement.rule import Condition, Rule, Verdict
 
 Facts = Mapping[str, msgspec.Struct]
 """Facts by namespace."""
+Lacked = tuple[str, ...]
+"""Names of the facts, one or two, that one comparison lacks."""
 
 VERDICT: Final[dict[bool | None, Verdict]] = {True: "match", False: "no_match", None: "unknown"}
+MOST_SHOWN: Final = 16
+"""Values of a list that are shown: a laptop may say any number."""
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\.([a-z_]+)\}")
 
 TESTS: Final[dict[str, tuple[str, Callable[[Any, Any], bool]]]] = {
@@ -57,7 +61,7 @@ class Node:
         """The same verdict with the values that were seen."""
         raise NotImplementedError
 
-    def lacks(self, facts: Facts) -> Iterator[str]:
+    def lacks(self, facts: Facts) -> Iterator[Lacked]:
         """What `explain` says of its unknown leaves, without the rest of it."""
         raise NotImplementedError
 
@@ -81,7 +85,7 @@ class Comparison(Node):
     def explain(self, facts: Facts) -> Reason:
         held = self.holds(facts)
         if held is None:
-            return Reason(verdict="unknown", text=next(self.lacks(facts)))
+            return Reason(verdict="unknown", text=_unknown(next(self.lacks(facts))))
         text = f"{'.'.join(self.fact)} = {show(_look(facts, self.fact))} {TESTS[self.test][0]}"
         if self.other is not None:
             text += f" {'.'.join(self.other)} = {show(_look(facts, self.other))}"
@@ -89,10 +93,9 @@ class Comparison(Node):
             text += f" {show(self.value)}"
         return Reason(verdict=VERDICT[held], text=text if held else f"not so: {text}")
 
-    def lacks(self, facts: Facts) -> Iterator[str]:
+    def lacks(self, facts: Facts) -> Iterator[Lacked]:
         if self.holds(facts) is None:
-            named = [".".join(name) for name in (self.fact, self.other) if name and _look(facts, name) is None]
-            yield f"{' and '.join(named)} {'is' if len(named) == 1 else 'are'} unknown"
+            yield tuple(".".join(name) for name in (self.fact, self.other) if name and _look(facts, name) is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,7 @@ class Group(Node):
             parts=tuple(part.explain(facts) for part in self.parts),
         )
 
-    def lacks(self, facts: Facts) -> Iterator[str]:
+    def lacks(self, facts: Facts) -> Iterator[Lacked]:
         for part in self.parts:
             yield from part.lacks(facts)
 
@@ -137,7 +140,7 @@ class Negation(Node):
     def explain(self, facts: Facts) -> Reason:
         return Reason(verdict=VERDICT[self.holds(facts)], text="none of", parts=(self.part.explain(facts),))
 
-    def lacks(self, facts: Facts) -> Iterator[str]:
+    def lacks(self, facts: Facts) -> Iterator[Lacked]:
         return self.part.lacks(facts)
 
 
@@ -185,7 +188,16 @@ def placeholders(sentence: str) -> tuple[str, ...]:
 
 def missing(node: Node, facts: Facts) -> tuple[str, ...]:
     """What of the facts a condition lacks, in order, each once."""
-    return tuple(dict.fromkeys(node.lacks(facts)))
+    return tuple(map(_unknown, dict.fromkeys(node.lacks(facts))))
+
+
+def unknown_facts(node: Node, facts: Facts) -> frozenset[str]:
+    """Names of these facts."""
+    return frozenset(name for lacked in node.lacks(facts) for name in lacked)
+
+
+def _unknown(lacked: Lacked) -> str:
+    return f"{' and '.join(lacked)} {'is' if len(lacked) == 1 else 'are'} unknown"
 
 
 def show(value: object) -> str:
@@ -202,9 +214,10 @@ def show(value: object) -> str:
         case datetime():
             return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         case frozenset() | set():
-            return ", ".join(sorted(map(show, value))) or "none"
+            return show(sorted(map(show, value)))
         case tuple() | list():
-            return ", ".join(map(show, value)) or "none"
+            shown = ", ".join(map(show, value[:MOST_SHOWN])) or "none"
+            return shown if len(value) <= MOST_SHOWN else f"{shown} and {len(value) - MOST_SHOWN:,} more"
         case _:
             text = "".join(sign if sign.isprintable() else "?" for sign in str(value))
             return text if len(text) <= 120 else text[:119] + "…"

@@ -72,12 +72,22 @@ class UnknownRule(msgspec.Struct, frozen=True, kw_only=True):
     """The facts that are missing, in words."""
 
 
+class UnaskedRule(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule without a verdict, because the policy does not ask this laptop for what it rests on."""
+
+    rule_id: str
+    kinds: tuple[str, ...]
+    """Kinds of signals that it would need, sorted."""
+
+
 class Coverage(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rules had what they need."""
+    """How many rules had what they need, of those whose signals the policy asks for."""
 
     known: int
     total: int
     unknown: tuple[UnknownRule, ...] = ()
+    unasked: tuple[UnaskedRule, ...] = ()
+    """Left out of `total`: what nobody asks for is no gap."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

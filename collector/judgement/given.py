@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
-from agent.wire.signals import UNKNOWN_TUNNEL, RemoteTools
+from agent.wire.signals import UNKNOWN_TUNNEL, RemoteTool, RemoteTools
 from agent.wire.tenant import tenant_digest
 from collector.judgement.hardware import HardwareTables
 from collector.judgement.physics import NO_LANDMARKS, Landmarks
 from collector.judgement.policy import Policy
 from collector.judgement.view import DeviceView
+
+MOST_TOOLS: Final = 1024
+"""Tools of one laptop that are looked at: the catalogue has fewer, and nobody has so many."""
 
 
 class ToolInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,23 +66,33 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
         name = "a program that the catalogue does not list" if tool_id == UNKNOWN_TUNNEL else tool_id
         return self.tools.get(tool_id) or ToolInfo(name=name, vendor_group=tool_id)
 
+    @property
+    def remote_tools(self) -> tuple[RemoteTool, ...] | None:
+        """Remote-access tools that the laptop found; None where that is not known."""
+        newest = self.view.newest.get(RemoteTools.kind)
+        if newest is None:
+            return None
+        if isinstance(newest.signal, RemoteTools):
+            return newest.signal.tools[:MOST_TOOLS]
+        return () if newest.failure == "absent" else None
+
     def sanctioned(self, tool_id: str) -> bool:
         """True when the policy allows the tool, and for the tenant that it belongs to where the laptop tells it."""
         return tool_id in self.policy.allowed_tools and not self.of_other_tenant(tool_id)
 
     def tenant(self, tool_id: str) -> str:
         """Digest of the tenant that the laptop's installation of a tool belongs to; empty where it does not tell."""
-        newest = self.view.newest.get(RemoteTools.kind)
-        found = newest.signal.tools if newest is not None and isinstance(newest.signal, RemoteTools) else ()
+        found = self.remote_tools or ()
         return next((tool.setup.tenant for tool in found if tool.tool == tool_id and tool.setup), "")
 
     def of_other_tenant(self, tool_id: str) -> bool:
         """True where the policy names tenants of an allowed tool, and this one belongs to none of them. A tool that
         does not tell its tenant is not held against anybody."""
-        allowed, told = self.policy.allowed_tenants.get(tool_id), self.tenant(tool_id)
-        if allowed is None or not told or tool_id not in self.policy.allowed_tools:
+        allowed = self.policy.allowed_tenants.get(tool_id)
+        if allowed is None or tool_id not in self.policy.allowed_tools:
             return False
-        return told not in allowed and told not in {tenant_digest(tool_id, each) for each in allowed}
+        told = self.tenant(tool_id)
+        return bool(told) and told not in allowed and told not in {tenant_digest(tool_id, each) for each in allowed}
 
     def hardware_allowed(self, products: tuple[str, ...]) -> bool:
         """True when the policy allows one of the products that a device may be."""

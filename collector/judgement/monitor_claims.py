@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from agent.wire.signals import Display, Displays, UsbDevice, UsbDevices
@@ -49,18 +49,13 @@ def came_together(usb: UsbDevices, displays: Displays) -> Iterator[tuple[str, da
 
     A dock, a monitor with sockets and a desk switch bring a hub or more devices: those are left out.
     """
-    shown = [aware(event.at) for event in displays.events[:MOST_EVENTS]]
-    added = [(event.device, aware(event.at)) for event in usb.events[:MOST_EVENTS] if event.action == "add"]
+    shown = [event.at for event in displays.events[:MOST_EVENTS]]
+    added = [(event.device, event.at) for event in usb.events[:MOST_EVENTS] if event.action == "add"]
     for device in usb.devices:
         if has_keyboard(device):
             moments = [at for at in _alone(device, added) if _near(at, shown, TOGETHER)]
             if len(moments) >= TIMES:
                 yield f"{usb_name(device)} and a monitor, {len(moments)} times", max(moments)
-
-
-def aware(at: datetime) -> datetime:
-    """A moment that a laptop tells; without a time zone it is UTC."""
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _alone(device: UsbDevice, added: list[tuple[str, datetime]]) -> Iterator[datetime]:

@@ -14,6 +14,8 @@ from typing import Annotated
 
 import msgspec
 
+from agent.wire.signals import ON_REQUEST
+
 from .view import EgressTrack
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500, description="one or more words")]
@@ -207,6 +209,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Hours by group. A group of a ring that is not listed gets a catalogue with the last one."""
         last = len(self.catalogue_rings) - 1
         return {name: self.catalogue_rings[min(group.ring, last)] for name, group in self.groups.items()}
+
+    def group(self, name: str) -> Group:
+        """How a group measures; one that is not listed measures like the default one."""
+        return self.groups.get(name) or self.groups.get("default") or Group()
+
+    def unasked(self, group: str) -> frozenset[str]:
+        """Kinds that laptops of a group are not asked for."""
+        asked = self.group(group)
+        return frozenset(asked.probes_off) | (ON_REQUEST - frozenset(asked.probes_on))
 
     @property
     def facts_digest(self) -> str:

@@ -69,6 +69,7 @@ def show_device(call: Call) -> Response:
             "hardware": [hardware(each) for each in attachments.listing(connection, row.device_id)],
         }
     raw = values.pop("raw")
+    unasked = call.services.judge.policy.unasked(row.group)
     return page(
         call.request,
         "device.html",
@@ -88,7 +89,9 @@ def show_device(call: Call) -> Response:
         nearest=NEAREST,
         km_per_ms=KM_PER_MS,
         rule_gaps=rule_gaps(assessment, titles) if assessment else [],
-        probe_gaps=probe_gaps(each.newest for each in raw) if row.last_seen else [],
+        probe_gaps=probe_gaps((each.newest for each in raw), unasked) if row.last_seen else [],
+        unasked=sorted(map(measured, unasked)),
+        unasked_rules=len(assessment.coverage.unasked) if assessment else 0,
         signals=indented(raw),
         measured=measured,
         past=past.entries,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -92,11 +92,16 @@ def measured(kind: str) -> str:
     return MEASURED.get(kind, kind.replace("_", " ").capitalize())
 
 
-def probe_gaps(newest: Iterable[Newest]) -> list[Gap]:
-    """Probes without a signal, and kinds that were never heard of."""
+def probe_gaps(newest: Iterable[Newest], unasked: Container[str] = ()) -> list[Gap]:
+    """Probes without a signal, and kinds that were never heard of.
+
+    Args:
+        unasked: kinds that the policy does not ask the laptop for: nothing of them is missing.
+    """
     heard = {each.kind: each for each in newest}
-    gaps = [Gap(what=measured(each.kind), why=(_why(each),)) for each in heard.values() if each.signal is None]
-    missing = [kind for kind in KINDS if kind not in heard]
+    silent = [each for each in heard.values() if each.signal is None and each.kind not in unasked]
+    gaps = [Gap(what=measured(each.kind), why=(_why(each),)) for each in silent]
+    missing = [kind for kind in KINDS if kind not in heard and kind not in unasked]
     return gaps + [Gap(what=measured(kind), why=("the laptop has not reported it",)) for kind in missing]
 
 

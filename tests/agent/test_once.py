@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from agent.disk import Disk
 from agent.once import once
 from agent.probe import Given, Probe, Unavailable
 from agent.wire.report import Measurement
-from agent.wire.signals import Power, RemoteTools, Signal
+from agent.wire.signals import Clock, Power, RemoteTools, Signal
 from tests.agent.fake_disk import FakeDisk, Machine
 from tests.agent.support import CLOCK, Laptop, enrolled, orders
 
@@ -30,6 +30,12 @@ PROBES = (
     Probe(signal=Power, collect=no_power, every_s=0),
     Probe(signal=RemoteTools, collect=tools, every_s=86400),
 )
+
+
+class Shy(Clock, frozen=True, kw_only=True):
+    """A kind that is measured on request alone."""
+
+    on_request: ClassVar[bool] = True
 
 
 def measured(disk: Disk | None) -> list[dict[str, Any]]:
@@ -92,5 +98,5 @@ def test_the_words_hold_the_same() -> None:
 
 def test_what_runs_on_request_alone_says_so_to_a_person() -> None:
     said: list[str] = []
-    once(Laptop(), [replace(PROBES[0], on_request=True)], None, said.append, as_json=False)
+    once(Laptop(), [replace(PROBES[0], signal=Shy)], None, said.append, as_json=False)
     assert "disabled: runs only where the collector's policy names it in probes_on" in said[0] + said[1]

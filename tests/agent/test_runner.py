@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -19,6 +20,12 @@ from agent.wire.signals import Clock, Signal
 from tests.agent.support import CLOCK, POWER, SESSIONS, Laptop
 
 EMPTY = State(epoch=random_uuid())
+
+
+class ShyClock(Clock, frozen=True, kw_only=True):
+    """A kind that is measured on request alone."""
+
+    on_request: ClassVar[bool] = True
 
 
 def probe(collect: Callable[[Given], Signal], **limits: float) -> Probe:
@@ -137,7 +144,7 @@ def test_the_digest_of_a_kind_that_no_longer_exists_is_forgotten(given: Given) -
 
 
 def test_what_runs_on_request_alone_runs_only_where_the_settings_ask_for_it(given: Given) -> None:
-    shy = replace(CLOCK, on_request=True)
+    shy = replace(CLOCK, signal=ShyClock)
     silent = run_round((shy,), given, EMPTY, ())
     assert silent.runs == () and silent.digests == {}
     asked = replace(given, settings=Settings(version=1, probes_on=("clock",)))

@@ -22,11 +22,13 @@ from collector.judgement.policy import Policy
 from collector.judgement.view import (
     DeviceView,
     EgressTrack,
+    HomePlace,
     Integrity,
     LandmarkDay,
     Located,
     Newest,
     Presence,
+    RosterEntry,
     SessionTrack,
     UseDay,
 )
@@ -56,6 +58,7 @@ ZONES = Zones(
     offsets={"DE": frozenset({60, 120}), "FR": frozenset({60, 120}), "KP": frozenset({540})},
 )
 BERLIN = Point(lat=52.52, lon=13.40)
+AT_HOME = HomePlace(label="Berlin, DE", point=BERLIN, radius_km=50)
 POLICY = Policy(home_countries=("DE",), allowed_tools=("openssh-server",))
 
 
@@ -73,6 +76,10 @@ def tools(*found: signals.RemoteTool) -> signals.RemoteTools:
 
 def no_usb() -> signals.UsbDevices:
     return signals.UsbDevices(devices=())
+
+
+def nothing_before() -> signals.HardwareHistory:
+    return signals.HardwareHistory(usb_devices=(), displays=())
 
 
 def no_displays() -> signals.Displays:
@@ -137,8 +144,14 @@ def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
 
 def whole(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
     """The same laptop, of which everything is known that a laptop can tell: no rule about it lacks a verdict."""
-    told = (PLATFORM, NEIGHBOURS, SENSORS, AGENT_INTEGRITY, HOPS, *measured)
-    return view(*told, **({"landmark_days": landmark_week(), "use_days": use_week()} | changes))
+    told = (PLATFORM, NEIGHBOURS, SENSORS, AGENT_INTEGRITY, HOPS, nothing_before(), *measured)
+    known = {
+        "landmark_days": landmark_week(),
+        "use_days": use_week(),
+        "egresses": (egress(point=BERLIN, cable=True),),
+        "roster": RosterEntry(person="E-1", country="DE", home=AT_HOME, version=1),
+    }
+    return view(*told, **(known | changes))
 
 
 def use_week() -> tuple[UseDay, ...]:

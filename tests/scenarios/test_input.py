@@ -18,7 +18,7 @@ from collector import zones
 from collector.judgement import alerting
 from collector.judgement.assess import assess
 from collector.judgement.findings import Assessment
-from collector.judgement.policy import Policy
+from collector.judgement.policy import Group, Policy
 from collector.judgement.view import DeviceView, UseDay
 from tests.collector.devices import NOW, context, tool, tools, track, view
 from tests.laptop import PLATFORM
@@ -28,6 +28,7 @@ KEYBOARD, MOUSE = ("keyboard", "usb", "1-2", 8.0), ("pointer", "usb", "1-3", 1.0
 CONSOLE_KEYS, CONSOLE_POINTER = ("keyboard", "usb", "1-4", 1.0), ("pointer", "usb", "1-4", 1.0)
 MADE_KEYS, MADE_POINTER = ("keyboard", "virtual"), ("pointer", "virtual")
 HOUR_MS = 3_600_000.0
+ASKED = {"default": Group(probes_on=("input_activity",))}
 
 
 class Desk:
@@ -104,7 +105,7 @@ def fortnight(desk: Desk, posture: dict[str, Any] | None = None, **presence: Any
 
 
 def judged(device: DeviceView) -> Assessment:
-    return assess(device, context(zones=zones.load(), policy=Policy(home_countries=("DE",))))
+    return assess(device, context(zones=zones.load(), policy=Policy(home_countries=("DE",), groups=ASKED)))
 
 
 def found(made: Assessment) -> set[str]:

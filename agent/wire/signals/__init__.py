@@ -9,7 +9,7 @@ is a new kind. Strings are what the laptop says, so every reader treats them as 
 from __future__ import annotations
 
 from .activity import COMB_PERIODS_MS, SPACING_BOUNDS_MS, InputActivity, InputDevice, InputHour, PointerShapes
-from .base import Count, NonNegative, Port, Sha256, Signal
+from .base import Count, Instant, NonNegative, Port, Sha256, Signal
 from .habits import Posture, Presence
 from .hardware import Display, Displays, HardwareEvent, HardwareHistory, UsbDevice, UsbDevices, UsbInterface, UsbStorage
 from .integrity import AgentIntegrity, Stop
@@ -75,11 +75,13 @@ SIGNALS: tuple[type[Signal], ...] = (
     AgentIntegrity,
 )
 KINDS: dict[str, type[Signal]] = {signal.kind: signal for signal in SIGNALS}
+ON_REQUEST: frozenset[str] = frozenset(signal.kind for signal in SIGNALS if signal.on_request)
 STABLE_KINDS: frozenset[str] = frozenset(signal.kind for signal in SIGNALS if signal.stable)
 
 __all__ = [
     "COMB_PERIODS_MS",
     "KINDS",
+    "ON_REQUEST",
     "SIGNALS",
     "SPACING_BOUNDS_MS",
     "STABLE_KINDS",
@@ -99,6 +101,7 @@ __all__ = [
     "InputActivity",
     "InputDevice",
     "InputHour",
+    "Instant",
     "InterfaceKind",
     "KeyedHash",
     "KnownNeighbour",

@@ -83,6 +83,7 @@ class InputActivity(Signal, frozen=True, kw_only=True, omit_defaults=True):
 
     kind: ClassVar[str] = "input_activity"
     stable: ClassVar[bool] = False
+    on_request: ClassVar[bool] = True
     purpose: ClassVar[str] = (
         "How much input came from which devices and how much programs made up, in counts per hour; on which beat it "
         "came. Not what was typed or pointed at. Measured where the organisation asks for it alone."

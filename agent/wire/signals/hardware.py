@@ -6,12 +6,11 @@ what was reported before.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from .base import Count, Hex4, NonNegative, Sha256, Signal
+from .base import Count, Hex4, Instant, NonNegative, Sha256, Signal
 
 Hex2 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{2}$")]
 
@@ -86,16 +85,16 @@ class UsbDevice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its functions, at most 32."""
     storage: tuple[UsbStorage, ...] = ()
     """Its drives, at most 8."""
-    attached_at: datetime | None = None
+    attached_at: Instant | None = None
     """When the kernel saw it appear, where that is known."""
-    removed_at: datetime | None = None
+    removed_at: Instant | None = None
     """When it was unplugged, where the system remembers that."""
 
 
 class HardwareEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One message of the kernel that a device came or went."""
 
-    at: datetime
+    at: Instant
     """When this laptop received it."""
     action: Literal["add", "remove", "change"]
     """What happened; a monitor that comes or goes is a change of its graphics card."""
@@ -164,7 +163,7 @@ class Display(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """It says that it can play sound."""
     most_clock_mhz: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None
     """The most pixels per second that it takes, in millions, by its range of frequencies or else its modes."""
-    removed_at: datetime | None = None
+    removed_at: Instant | None = None
     """When it was unplugged, where the system remembers that."""
 
 

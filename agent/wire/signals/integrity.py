@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from .base import Count, NonNegative, Sha256, Signal
+from .base import Count, Instant, NonNegative, Sha256, Signal
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True):
     """A time in which the laptop ran, awake, and the agent's resident process did not."""
 
-    at: datetime
+    at: Instant
     """When it went on, by this laptop's clock."""
     seconds: NonNegative
     """For how long it stood still."""

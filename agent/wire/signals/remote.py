@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from .base import Count, NonNegative, Port, Signal
+from .base import Count, Instant, NonNegative, Port, Signal
 
 
 class ToolSetup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -25,7 +24,7 @@ class ToolSetup(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     place: str = ""
     """Where it lies: "system" in folders that only an administrator writes to, "user" in somebody's home directory;
     empty where nothing of it lies anywhere."""
-    found_at: datetime | None = None
+    found_at: Instant | None = None
     """When this agent found it first, by the laptop's clock; empty where it was there when the agent looked first."""
 
 

@@ -121,6 +121,7 @@ class WifiNetworks(Signal, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "wifi_networks"
     stable: ClassVar[bool] = False
+    on_request: ClassVar[bool] = True
     purpose: ClassVar[str] = (
         "Which Wi-Fi networks were heard around the laptop on a day, as unreadable hashes, and which countries they "
         "say they are in. No names of networks."
@@ -157,6 +158,7 @@ class OsLocation(Signal, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "os_location"
     stable: ClassVar[bool] = False
+    on_request: ClassVar[bool] = True
     purpose: ClassVar[str] = (
         "Where the operating system says that the laptop was on a day, rounded to a region, compared with where it "
         "should be."

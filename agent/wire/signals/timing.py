@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
-from .base import Count, NonNegative, Port, Signal
+from .base import Count, Instant, NonNegative, Port, Signal
 
 PackedEvents = Annotated[str, msgspec.Meta(max_length=8192)]
 RoundTrips = Annotated[tuple[NonNegative, ...], msgspec.Meta(max_length=64)]
@@ -37,7 +36,7 @@ class TimingWindow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     method: Literal["tcp_info", "headers", "stun"]
     """From the kernel's counters of the connection, from headers of its packets, or from the address checks that calls
     and screens over UDP make (STUN)."""
-    started_at: datetime
+    started_at: Instant
     """When the window began, UTC."""
     duration_ms: NonNegative
     """How long it lasted; shorter than usual where the connection ended."""

@@ -162,8 +162,7 @@ def derive(given: Given) -> Hardware:
 def _devices(given: Given, kind: str) -> tuple[bool, list[Seen]]:
     """Whether this kind was read, and what is and was attached."""
     newest = given.view.newest.get(kind)
-    group = given.policy.groups.get(given.view.group)
-    if newest is None or (group is not None and kind in group.probes_off):
+    if newest is None or kind in given.policy.unasked(given.view.group):
         return False, []
     seen: list[Seen] = []
     if isinstance(newest.signal, signals.UsbDevices):
@@ -226,8 +225,7 @@ def _look_back(given: Given, found: _Found) -> bool:
     has nothing to tell."""
     kind = signals.HardwareHistory.kind
     newest = given.view.newest.get(kind)
-    group = given.policy.groups.get(given.view.group)
-    if newest is None or (group is not None and kind in group.probes_off):
+    if newest is None or kind in given.policy.unasked(given.view.group):
         return False
     if not isinstance(newest.signal, signals.HardwareHistory):
         return newest.failure in ("absent", "unsupported")
@@ -239,7 +237,7 @@ def _look_back(given: Given, found: _Found) -> bool:
         for sign in signs:
             if sign.tier in ("exact", "masquerade", "bridge"):
                 # The laptop's claim: a moment that has not come yet is none.
-                at = min(monitor_claims.aware(removed_at or newest.measured_at), newest.measured_at)
+                at = min(removed_at or newest.measured_at, newest.measured_at)
                 found.add("before", f"{sign.words} ({given.hardware.names(sign.products)})", at)
     return True
 
@@ -251,7 +249,7 @@ def _look_at_events(given: Given, found: _Found) -> None:
         return
     if isinstance(usb.signal, signals.UsbDevices) and isinstance(displays.signal, signals.Displays):
         for words, at in monitor_claims.came_together(usb.signal, displays.signal):
-            found.add("came_together", words, min(monitor_claims.aware(at), usb.measured_at))
+            found.add("came_together", words, min(at, usb.measured_at))
 
 
 def _tell(given: Given, signs: list[Sign], at: datetime, found: _Found) -> None:

@@ -12,6 +12,8 @@ from agent.wire import signals
 from collector.judgement.given import Given
 
 STOPPED_WITHIN: Final = timedelta(days=7)
+CLOCK_OFF: Final = timedelta(days=1)
+"""A moment of the laptop's clock that lies farther ahead is none: it would never be over."""
 LEAST_STOPPED_S: Final = 1800.0
 """A laptop that has no memory left stands still for minutes."""
 
@@ -67,7 +69,7 @@ def _of_the_agent(given: Given) -> Integrity:
         return Integrity()
     told = newest.signal
     since = given.as_of - STOPPED_WITHIN
-    stopped_s = sum(stop.seconds for stop in told.stops if stop.at > since)
+    stopped_s = sum(stop.seconds for stop in told.stops if since < stop.at <= given.as_of + CLOCK_OFF)
     packaged = told.package in ("intact", "changed")
     return Integrity(
         files_changed=told.changed_files + told.added_files if packaged else None,

@@ -86,9 +86,8 @@ def _remote_days(given: Given, days: Sequence[signals.Posture], platform: signal
 
 
 def _uses_allowed_tool(given: Given) -> bool:
-    newest = given.view.newest.get(signals.RemoteTools.kind)
-    found = newest.signal.tools if newest is not None and isinstance(newest.signal, signals.RemoteTools) else ()
-    return any(given.sanctioned(each.tool) and given.tool(each.tool).controls for each in found if each.running)
+    running = [each.tool for each in given.remote_tools or () if each.running]
+    return any(given.sanctioned(tool) and given.tool(tool).controls for tool in running)
 
 
 def _platform(given: Given) -> signals.Platform | None:

@@ -24,8 +24,7 @@ class Probes(msgspec.Struct, frozen=True, kw_only=True):
 def derive(given: Given) -> Probes:
     """Sort the newest measurements by what became of them."""
     newest = given.view.newest
-    group = given.policy.groups.get(given.view.group)
-    off_by_settings = frozenset(group.probes_off) if group is not None else frozenset()
+    off_by_settings = given.policy.unasked(given.view.group)
     lost = (kind for kind, each in newest.items() if each.failure in LOST or each.unreadable == "malformed")
     off = (kind for kind, each in newest.items() if each.failure == "disabled" and kind not in off_by_settings)
     return Probes(lost=tuple(sorted(lost)), switched_off=tuple(sorted(off)))

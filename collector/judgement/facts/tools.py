@@ -48,14 +48,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
 
 def derive(given: Given) -> Tools:
     """Compare the laptop's list with policy and catalogue."""
-    newest = given.view.newest.get(signals.RemoteTools.kind)
-    if newest is None:
-        return Tools()
-    if newest.failure == "absent":
-        found: tuple[signals.RemoteTool, ...] = ()
-    elif isinstance(newest.signal, signals.RemoteTools):
-        found = newest.signal.tools
-    else:
+    found = given.remote_tools
+    if found is None:
         return Tools()
     control = [tool for tool in found if given.tool(tool.tool).controls]
     present = [tool for tool in control if tool.running or tool.service]

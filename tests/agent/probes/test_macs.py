@@ -207,7 +207,7 @@ def test_a_quiet_cycle_starts_each_program_once_and_few_of_them(tmp_path: Path) 
     host.boot_id()
     host.machine_binding()
     for probe in PROBES:
-        if not probe.on_request:
+        if not probe.signal.on_request:
             look(host, probe.kind)
     assert len(programs.started) == len(set(programs.started)) == 14, "docs/platforms.md says so"
     assert MAC_PROCESSES in programs.started

@@ -90,4 +90,4 @@ def test_what_is_no_place_is_left_out(fix: Fix) -> None:
 
 
 def test_it_runs_on_request_alone() -> None:
-    assert os_location.PROBE.on_request
+    assert os_location.PROBE.signal.on_request

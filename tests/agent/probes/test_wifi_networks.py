@@ -97,5 +97,5 @@ def test_a_system_that_tells_it_to_people_alone() -> None:
 
 
 def test_it_runs_on_request_alone() -> None:
-    assert wifi_networks.PROBE.on_request
+    assert wifi_networks.PROBE.signal.on_request
     assert not wifi_networks.PROBE.is_asked_for(Settings(version=1))

@@ -412,4 +412,4 @@ def test_what_the_declaration_has_no_field_for_is_dropped() -> None:
 
 
 def test_it_runs_on_request_alone() -> None:
-    assert input_activity.PROBE.on_request
+    assert input_activity.PROBE.signal.on_request

@@ -157,14 +157,6 @@ def test_moments_that_have_not_come_yet_are_taken_for_now() -> None:
     assert found.came_together_seen_at <= NOW
 
 
-def test_a_laptop_that_mixes_moments_with_and_without_a_zone_is_judged_all_the_same() -> None:
-    naive = HardwareEvent(at=(NOW - HOUR).replace(tzinfo=None), action="add", device="1-4")
-    events = (naive, *(came("1-4", at) for at in TIMES[1:]))
-    shows = (changed(0.5), *(changed(at) for at in TIMES[1:]))
-    found = facts(UsbDevices(devices=(BOX,), events=events), Displays(displays=(), events=shows), PLATFORM)
-    assert found.came_together == ('USB 413c:2113 "Dell KB216" and a monitor, 3 times',)
-
-
 @pytest.mark.parametrize(
     ("driver", "name"),
     [
@@ -229,5 +221,3 @@ def test_it_weighs_less_than_what_is_attached_and_opens_nothing_alone() -> None:
 def test_a_time_of_going_that_has_not_come_yet_counts_from_the_measurement() -> None:
     ahead = msgspec.structs.replace(KVM_DEVICES["PiKVM"][0], removed_at=NOW + 1000 * HOUR)
     assert facts(history(ahead), PLATFORM).before_seen_at == facts(history(KVM_DEVICES["PiKVM"][0])).before_seen_at
-    naive = msgspec.structs.replace(ahead, removed_at=(NOW - HOUR).replace(tzinfo=None))
-    assert facts(history(naive), PLATFORM).before_seen_at == NOW - HOUR
