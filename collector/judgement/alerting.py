@@ -9,10 +9,14 @@ import msgspec
 
 from collector.judgement.findings import Assessment, Finding
 from collector.judgement.risk import BAND_ORDER
+from collector.judgement.rule import Severity
 from collector.judgement.view import Band
 
 LEAST_BAND: Final[Band] = "low"
 LEAST_CAUSES: Final = 2
+SUPPORTING: Final[Severity] = "low"
+"""Findings of this severity are common among honest people, and many have several: they support strong ones alone."""
+STRONG: Final[frozenset[Severity]] = frozenset({"high", "critical"})
 
 Disposition = Literal["confirmed", "benign"]
 
@@ -118,7 +122,9 @@ def _ordered(telling: tuple[Finding, ...]) -> list[Finding]:
 def _worth_an_alert(assessment: Assessment, telling: tuple[Finding, ...]) -> bool:
     if BAND_ORDER.index(assessment.band) < BAND_ORDER.index(LEAST_BAND):
         return False
-    return any(each.decisive for each in telling) or len({each.cause for each in telling}) >= LEAST_CAUSES
+    strong = any(each.severity in STRONG for each in telling)
+    causes = {each.cause for each in telling if strong or each.severity != SUPPORTING}
+    return any(each.decisive for each in telling) or len(causes) >= LEAST_CAUSES
 
 
 def _is_news(assessment: Assessment, telling: tuple[Finding, ...], closed: ClosedAlert | None) -> bool:

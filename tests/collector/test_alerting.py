@@ -91,6 +91,17 @@ def test_findings_of_two_causes_open_an_alert() -> None:
     assert isinstance(decide(judged(device), None, None), Open)
 
 
+def test_weak_signs_support_a_strong_one_and_are_no_cause_beside_others() -> None:
+    """A tool that nobody listed runs, and a few reports are missing."""
+    running = view(tools(tool("x11vnc")), integrity=Integrity(gaps=2))
+    weak = judged(running)
+    assert {(each.cause, each.severity) for each in weak.findings} == {("session", "medium"), ("integrity", "low")}
+    assert weak.band == "low"
+    assert decide(weak, None, None) == Nothing()
+    strong = decide(judged(msgspec.structs.replace(running, sessions=NEAR.sessions)), None, None)
+    assert isinstance(strong, Open) and "report-gap" in strong.rules
+
+
 def test_two_causes_below_the_low_band_open_nothing() -> None:
     device = view(tools(tool("anydesk", running=False, service=True)), integrity=Integrity(gaps=2))
     assessment = judged(device, dispositions={"report-gap": Counts(benign=10)})
