@@ -23,6 +23,7 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "hardware_history": ("hardware.before",),
     "network_path": ("network",),
+    "first_hops": ("hops",),
     "landmark_rtt": ("path",),
     "presence": ("rhythm", "input.untouched_days"),
     "posture": ("posture.shut_days", "posture.remote_days"),
