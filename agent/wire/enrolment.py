@@ -11,7 +11,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from .report import Instant, Uuid
+from .report import Uuid
+from .signals import Instant
 from .signing import SignedDocument
 
 RECEIPT_PURPOSE: Final = "farhand receipt 1"
