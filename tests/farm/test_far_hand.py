@@ -1,6 +1,6 @@
 """test_far_hand: real viewers behind real relays, timed without packet capture: how far the collector says the hand is.
 
-Two cells run in every test run; the whole matrix is a soak test and prints a table.
+One cell runs in every test run; the whole matrix is a soak test and prints a table.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import json
 import time
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 QUICKLY: Final = {"window_s": 10, "first": 4, "first_every_s": 10}
-FAR, NEARER = Cell(path="socat", rtt_ms=160.0), Cell(path="ssh -R", rtt_ms=90.0)
+FAR = Cell(path="socat", rtt_ms=160.0)
 MATRIX: Final = [
     (Cell(path="socat", rtt_ms=240.0), Cell(path="ssh -R", rtt_ms=240.0)),
     (Cell(path="socat", rtt_ms=160.0), Cell(path="ssh -R", rtt_ms=160.0)),
@@ -39,29 +39,19 @@ SHOWN_WITHIN_S: Final = 180.0
 
 
 @pytest.mark.timeout(300)
-def test_a_hand_160_ms_away_behind_a_relay_is_an_alert_and_one_at_90_ms_is_shown(tmp_path: Path) -> None:
-    with cells.running((FAR, NEARER), tmp_path, timing=QUICKLY, agent_first=False) as (collector, seen):
-        far, nearer = seen
-        watch(
-            seen,
-            lambda: bool(told(collector, far)) and len(nearer.windows) >= 3 and "90" in hand(collector, nearer),
-            80,
-        )
+def test_a_hand_160_ms_away_behind_a_relay_is_an_alert(tmp_path: Path) -> None:
+    with cells.running([FAR], tmp_path, timing=QUICKLY, agent_first=False) as (collector, seen):
+        (far,) = seen
+        watch(seen, lambda: bool(told(collector, far)), ALERT_WITHIN_S)
         (alert,) = told(collector, far)
-        quiet = alerts(collector, nearer)
     assert {(one.tool, one.method, one.loopback_leg) for one in far.windows.values()} == {
         ("tigervnc", "tcp_info", False)
     }
-    assert {(one.tool, one.method, one.loopback_leg) for one in nearer.windows.values()} == {
-        ("tigervnc", "tcp_info", True)
-    }
     assert len(far.right()) >= 3, far.answers()
-    assert len(nearer.right()) >= 1, nearer.answers()
     assert "at least 2," in alert["title"] + alert["summary"]
-    assert quiet == []
 
 
-def told(collector: Collector, one: Seen) -> list[dict[str, object]]:
+def told(collector: Collector, one: Seen) -> list[dict[str, Any]]:
     """Open alerts that say how far the hand is behind its relay."""
     return [alert for alert in alerts(collector, one) if "behind it" in alert["title"] + alert["summary"]]
 
