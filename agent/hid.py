@@ -15,6 +15,8 @@ import msgspec
 
 MOST_COLLECTIONS: Final = 64
 MOST_FIELDS: Final = 1024
+WIDEST: Final = 32
+"""Bits of a number in a descriptor. A device may name a field of four billion, whose highest number is 512 MB."""
 GENERIC_DESKTOP: Final = 0x01
 POINTERS: Final = (0x01, 0x02)
 """Usages of the generic desktop page: pointer, mouse."""
@@ -80,7 +82,7 @@ def digest(collections: Iterable[Collection]) -> str:
 
 def upper(low: int, high: int, bits: int) -> int:
     """The upper end of a range; many devices write the highest number of so many bits as if it were negative."""
-    return high & (1 << bits) - 1 if high < low else high
+    return high & (1 << min(bits, WIDEST)) - 1 if high < low else high
 
 
 def _line(collection: Collection) -> str:

@@ -1,19 +1,24 @@
 """lookout: sees connections of remote-access tools come and go between two cycles, and has them timed.
 
-A helper (`python -m agent.timing`) times them, some seconds at once; here is only when, and which. Every look is two
-short questions to the kernel (0.4 ms on a laptop with 20 connections). The parent imports this, so nothing here may be
-heavy.
+A helper (`python -m agent.timing`) times them, some seconds at once; here is only when, and which. Every look is a few
+short questions to the kernel (0.4 ms on a laptop with 20 connections), and of tens of thousands of connections only
+those are kept that matter here. The parent imports this, so nothing here may be heavy.
 """
 
 from __future__ import annotations
 
 import _socket
 import os
+import time
 from _collections_abc import Callable, Iterable  # what collections.abc is made of, without the rest of collections
 
-from agent.inet_diag import CLOSED, ESTABLISHED, LISTEN, Counters, Ends, InetDiag, Row
+from agent.connections import dialled_by, is_loopback, relevant
+from agent.inet_diag import CLOSED, ESTABLISHED, LISTEN, Counters, Ends, InetDiag, Row, glance, row
 
 LOOK_S = 20.0
+LONGEST_LOOK_S = 120.0
+MOST_SHARE = 0.0005
+"""Of a core: where looking costs more, among tens of thousands of connections, it is done less often."""
 MOST_FLOWS = 3
 """Connections that one helper times at once."""
 MOST_KNOWN = 256
@@ -24,6 +29,8 @@ ENOUGH = 3
 """Windows of a session that can be compared with each other."""
 MOST_SERIES = 12
 """New sessions in an hour that are timed at once."""
+MOST_AN_HOUR = 90
+"""Windows of all sessions: of up to 7 KB each, whoever connects however often."""
 PATIENCE_S = 30.0
 """How soon after a cycle a session may cause the next."""
 HOUR_S = 3600.0
@@ -31,7 +38,6 @@ MUCH_BYTES = 65536
 """What a connection that nothing else tells from others sends between two looks, if it shows a screen."""
 FAR_MORE = 4
 """How many times as much it sends as it receives."""
-MOST_FILES = 4096
 
 
 class Orders:
@@ -92,7 +98,10 @@ class Lookout:
         self.sessions: dict[Ends, Session] = {}
         self._sent: dict[Ends, Counters] = {}
         self._series: list[float] = []
+        self._timed: list[float] = []
+        """When windows began in the last hour."""
         self._looked_s = float("-inf")
+        self._every_s = LOOK_S
         self._first_look = True
         self._helper: tuple[int, int] | None = None
         self._said = b""
@@ -108,7 +117,7 @@ class Lookout:
         """Seconds until there is something to do here, by uptime."""
         if not self.orders.on:
             return HOUR_S
-        due_s = self._looked_s + LOOK_S
+        due_s = self._looked_s + self._every_s
         if self._helper is None and self.sessions:
             due_s = min(due_s, *(session.due_s for session in self.sessions.values()))
         return max(0.0, due_s - now_s)
@@ -122,28 +131,42 @@ class Lookout:
         """Look at all connections when that is due, and have those timed whose turn it is."""
         if not self.orders.on:
             return
-        if now_s - self._looked_s >= LOOK_S:
-            self._looked_s = now_s
+        if now_s - self._looked_s >= self._every_s:
+            self._looked_s, before_s = now_s, time.process_time()
             try:
                 kernel = InetDiag()
                 try:
-                    self.compare(kernel.rows(LISTEN, ESTABLISHED), now_s, kernel.counters)
-                    if self.orders.headers and self.orders.dialling:
-                        udp = kernel.rows(CLOSED, ESTABLISHED, protocol=_socket.IPPROTO_UDP)
-                        self.compare_ports(udp, now_s)
+                    dialled = dialled_by(self.orders.dialling)
+                    doors = {glance(each)[0]: row(each) for each in kernel.messages(LISTEN)}
+                    rows = relevant(kernel.messages(ESTABLISHED), self.sessions, doors, self.orders.ports, dialled)
+                    self.compare([*doors.values(), *rows], now_s, kernel.counters, dialled)
+                    if self.orders.headers and dialled:
+                        udp = kernel.messages(CLOSED, ESTABLISHED, protocol=_socket.IPPROTO_UDP)
+                        self.compare_ports([row(each) for each in udp if glance(each)[1] in dialled], now_s, dialled)
                 finally:
                     kernel.close()
+                    spent_s = time.process_time() - before_s
+                    self._every_s = min(max(LOOK_S, spent_s / MOST_SHARE), LONGEST_LOOK_S)
             except OSError:  # the kernel, or a sandbox, does not tell
                 return
         self._have_timed(now_s)
 
-    def compare(self, rows: list[Row], now_s: float, counters: Callable[[Ends], Counters | None]) -> None:
-        """Note which sessions are new and which are gone."""
+    def compare(
+        self,
+        rows: list[Row],
+        now_s: float,
+        counters: Callable[[Ends], Counters | None],
+        dialled: dict[int, str],
+    ) -> None:
+        """Note which sessions are new and which are gone.
+
+        Args:
+            dialled: tools by the inodes of sockets that their processes hold.
+        """
         doors = {ends[0] for state, ends, _ in rows if state == LISTEN}
         open_now = {ends: inode for state, ends, inode in rows if state == ESTABLISHED}
         for ends in [ends for ends, each in self.sessions.items() if ends not in open_now and each.opened_by != "udp"]:
             del self.sessions[ends]
-        dialled = self._dialled() if self.orders.dialling else {}
         sent: dict[Ends, Counters] = {}
         for ends, inode in open_now.items():
             if ends in self.sessions:
@@ -151,7 +174,7 @@ class Lookout:
             tool = self.orders.ports.get(ends[0]) if ends[0] in doors else None
             if tool is not None:
                 self._begin(ends, tool, "others", now_s)
-            elif not _is_loopback(ends) and (ends[0] in doors or inode in dialled):
+            elif not is_loopback(ends) and (ends[0] in doors or inode in dialled):
                 found = counters(ends)
                 if found is not None:
                     sent[ends] = found
@@ -161,13 +184,12 @@ class Lookout:
         self._sent = sent
         self._first_look = False
 
-    def compare_ports(self, rows: list[Row], now_s: float) -> None:
+    def compare_ports(self, rows: list[Row], now_s: float, dialled: dict[int, str]) -> None:
         """Note which UDP ports tools have opened; their headers alone tell whether somebody is at the other end."""
-        dialled = self._dialled()
         ports = {
             (ends[0], 0, bytes(len(ends[2])), bytes(len(ends[2]))): dialled[inode]
             for _, ends, inode in rows
-            if inode in dialled and not _is_loopback(ends)
+            if inode in dialled and not is_loopback(ends)
         }
         for ends in [ends for ends, each in self.sessions.items() if ends not in ports and each.opened_by == "udp"]:
             del self.sessions[ends]
@@ -194,7 +216,14 @@ class Lookout:
         due = sorted((each.due_s, ends) for ends, each in self.sessions.items() if each.due_s <= now_s)
         if not due or self._helper is not None:
             return
-        self._timing = [ends for _, ends in due[:MOST_FLOWS]]
+        self._timed = [at_s for at_s in self._timed if now_s - at_s < HOUR_S]
+        left = MOST_AN_HOUR - len(self._timed)
+        if left <= 0:
+            for _, ends in due:
+                self.sessions[ends].due_s = now_s + LOOK_S
+            return
+        self._timing = [ends for _, ends in due[: min(MOST_FLOWS, left)]]
+        self._timed += [now_s] * len(self._timing)
         flows = [flow_text(ends, self.sessions[ends], now_s) for ends in self._timing]
         options = ["--seconds", f"{self.orders.window_s:g}", *(["--headers"] if self.orders.headers else [])]
         self._said = b""
@@ -241,24 +270,6 @@ class Lookout:
         """The windows that wait, for a worker's pipe."""
         return b"".join(line + b"\n" for line in self.windows)
 
-    def _dialled(self) -> dict[int, str]:
-        """Tools by the inodes of sockets that their processes hold."""
-        found: dict[int, str] = {}
-        for tool, pids in self.orders.dialling:
-            for pid in pids:
-                try:
-                    files = os.listdir(f"/proc/{pid}/fd")[:MOST_FILES]  # noqa: PTH208 - pathlib is heavy
-                except OSError:  # it ended, or may not be looked into
-                    continue
-                for name in files:
-                    try:
-                        link = os.readlink(f"/proc/{pid}/fd/{name}")  # noqa: PTH115
-                    except OSError:
-                        continue
-                    if link.startswith("socket:["):
-                        found[int(link[8:-1])] = tool
-        return found
-
 
 def shows(before: Counters | None, now: Counters) -> bool:
     """Whether a connection sends as much, and so little comes back, as when it shows a screen."""
@@ -279,8 +290,3 @@ def flow_text(ends: Ends, session: Session, now_s: float) -> str:
 
 def _text(address: bytes) -> str:
     return _socket.inet_ntop(_socket.AF_INET if len(address) == 4 else _socket.AF_INET6, address)
-
-
-def _is_loopback(ends: Ends) -> bool:
-    local = ends[2]
-    return local[0] == 127 if len(local) == 4 else local == bytes(15) + b"\1"

@@ -6,6 +6,7 @@ names tools and artefacts in the catalogue's own words.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -102,7 +103,7 @@ def find_tools(
 
     Args:
         paths: which of a tool's paths are known to exist, by its id; None: all are looked for.
-        renamed: the catalogue's word for programs that run under another name, by path.
+        renamed: the catalogue's word for programs that run under another name, by digest of their path.
     """
     processes = _processes_by_pattern(catalogue, host)
     services = _services_by_pattern(catalogue, host)
@@ -171,10 +172,16 @@ class _Look(msgspec.Struct, frozen=True):
         return tuple(path for path in known.paths if self.host.exists(path))
 
 
+def path_digest(path: str) -> str:
+    """What stands for a program's path in a note: short, whatever it is called, and also where that is no Unicode."""
+    written = path.replace("\\", "/").encode("utf-8", "surrogatepass")
+    return hashlib.sha256(written).hexdigest()[:16]
+
+
 def _renamed_by_word(host: Host, renamed: Mapping[str, str]) -> dict[str, list[Process]]:
     found: dict[str, list[Process]] = {}
     for process in host.processes() if renamed else ():
-        word = renamed.get(process.path.replace("\\", "/")) if process.path is not None else None
+        word = renamed.get(path_digest(process.path)) if process.path is not None else None
         if word is not None:
             found.setdefault(word, []).append(process)
     return found

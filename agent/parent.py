@@ -27,8 +27,8 @@ LONGEST_DELAY_S = 86400.0
 NAP_S = 30.0
 """The longest sleep at once: that the laptop itself slept, and a cycle is overdue, is only seen between two."""
 JITTER = 0.1
-MOST_SAID = 4096
-"""Bytes of what a worker says."""
+MOST_SAID = 16384
+"""Bytes of what a worker says: more than a briefing can have, whose last number would otherwise be cut to another."""
 STANDSTILL_S = 60.0
 """A sleep that lasts this much longer than it was meant to, with the laptop awake, is told to the workers."""
 MOST_STANDSTILLS = 8
@@ -88,7 +88,10 @@ def _cycle_with(options: list[str], occasion: str, stop: int, lookout: Lookout) 
         said = _cycle(options, occasion, CYCLE_S, stop)
     else:
         reader, writer = os.pipe()
-        os.write(writer, windows)  # less than a pipe holds
+        # Less than a pipe holds, but for a user who has so many that the kernel makes them smaller (pipe(7)): then the
+        # last windows are lost, instead of waiting for a reader that is not there yet.
+        os.set_blocking(writer, False)
+        os.write(writer, windows)
         os.close(writer)
         os.set_inheritable(reader, True)
         try:

@@ -13,12 +13,14 @@ from typing import Final
 
 from agent import pe
 from agent.host import Host, HostError, Process
-from agent.matching import Names, artefacts
+from agent.matching import Names, artefacts, path_digest
 from agent.wire.settings import Catalogue
 
 NEW_FILES: Final = 24
 """Files that one run reads at most; the rest wait for the next one. One takes 0.03 ms of processor time."""
-MOST_KEPT: Final = 1000
+MOST_KEPT: Final = 500
+MOST_RENAMED: Final = 100
+"""Both together are less than a note holds, whatever runs."""
 SYSTEM_FOLDERS: Final = {
     "windows": ("c:/windows/",),
     "macos": ("/system/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/", "/bin/", "/sbin/", "/library/apple/"),
@@ -34,10 +36,10 @@ def recognise(
 
     Args:
         known: the catalogue's word by digest of a file that was read before; empty where none fits.
-        renamed: what the run before gave back, by path.
+        renamed: what the run before gave back.
 
     Returns:
-        The same two, as of now.
+        The same two, as of now: words by digest of a file, and of programs under another name by digest of the path.
     """
     if host.system not in SYSTEM_FOLDERS:
         return {}, {}
@@ -49,19 +51,20 @@ def recognise(
         stamp = host.stamp(path)
         if stamp is None:
             continue
-        digest = hashlib.sha256(f"{path}\0{stamp.changed_at.timestamp()}\0{stamp.size}".encode()).hexdigest()[:16]
+        where = path_digest(path)
+        digest = hashlib.sha256(f"{where}\0{stamp.changed_at.timestamp()}\0{stamp.size}".encode()).hexdigest()[:16]
         word = known.get(digest)
         if word is None:
             if left == 0:
-                if path in renamed:
-                    found[path] = renamed[path]
+                if where in renamed:
+                    found[where] = renamed[where]
                 continue
             left -= 1
             word = words.of(path)
         seen[digest] = word
         if word:
-            found[path] = word
-    return dict(list(seen.items())[:MOST_KEPT]), found
+            found[where] = word
+    return dict(list(seen.items())[:MOST_KEPT]), dict(list(found.items())[:MOST_RENAMED])
 
 
 def _paths(processes: Iterable[Process], system_folders: tuple[str, ...]) -> Iterable[str]:

@@ -26,6 +26,9 @@ SHARED_PREFIXES: Final = (
 PREFIX_DIGITS: Final = (9, 7, 6)
 """Lengths of the blocks that the IEEE gives to makers, the most particular first."""
 MOST_NAMES: Final = 64
+"""Of questions, and of answers, in one datagram."""
+MOST_READ: Final = 2048
+"""Names of one look: anybody in the network may call out as many as fit, and each may jump about."""
 MOST_JUMPS: Final = 16
 _HEADER = struct.Struct("!HHHHHH")
 _FIXED = struct.Struct("!HHIH")  # type, class, time to live, length
@@ -86,19 +89,21 @@ def _pattern(name: str) -> re.Pattern[str]:
 
 def names_in(datagrams: Iterable[bytes]) -> Iterator[str]:
     """Names that answers of multicast DNS are about. What others ask for says nothing of who is there."""
+    left = iter(range(MOST_READ))
     for datagram in datagrams:
         try:
-            yield from _answered(datagram)
+            yield from _answered(datagram, left)
         except (struct.error, IndexError):
             continue  # it is cut or damaged: what was read before holds
 
 
-def _answered(datagram: bytes) -> Iterator[str]:
+def _answered(datagram: bytes, left: Iterator[int]) -> Iterator[str]:
+    """Names of one datagram, as long as there are some left to read."""
     _, _, questions, *records = _HEADER.unpack_from(datagram)
     at = _HEADER.size
-    for _ in range(min(questions, MOST_NAMES)):
+    for _, _ in zip(range(min(questions, MOST_NAMES)), left, strict=False):
         at = _name(datagram, at)[1] + 4
-    for _ in range(min(sum(records), MOST_NAMES)):
+    for _, _ in zip(range(min(sum(records), MOST_NAMES)), left, strict=False):
         name, at = _name(datagram, at)
         yield name
         at += _FIXED.size + _FIXED.unpack_from(datagram, at)[3]

@@ -29,7 +29,7 @@ class Note(msgspec.Struct, kw_only=True, omit_defaults=True):
     files: dict[str, str] = {}
     """The catalogue's word by digest of a program's file, empty where it has none."""
     renamed: dict[str, str] = {}
-    """The catalogue's word by path of a program that runs under another name. It stays on the laptop."""
+    """The catalogue's word by digest of the path of a program that runs under another name."""
 
 
 def read_note(kept: bytes) -> Note:

@@ -117,10 +117,10 @@ def is_allowed(command: Command) -> bool:
 MAX_BYTES: Final = 64 * 1024
 """What a command may write, but for those below."""
 MAX_BYTES_OF: Final[Mapping[Command, int]] = {
-    MAC_PROCESSES: 1024 * 1024,
-    MAC_ARGUMENTS: 4 * 1024 * 1024,
-    MAC_SOCKETS: 1024 * 1024,
-    MAC_FIGURES: 1024 * 1024,
+    MAC_PROCESSES: 8 * 1024 * 1024,
+    MAC_ARGUMENTS: 16 * 1024 * 1024,
+    MAC_SOCKETS: 8 * 1024 * 1024,
+    MAC_FIGURES: 8 * 1024 * 1024,
     MAC_ROUTES: 256 * 1024,
     MAC_NEIGHBOURS: 256 * 1024,
     MAC_NEIGHBOURS_6: 256 * 1024,
@@ -129,3 +129,7 @@ MAX_BYTES_OF: Final[Mapping[Command, int]] = {
     MAC_MONITORS: 1024 * 1024,
 }
 """A line for each of thousands of processes, connections or neighbours, and all properties of each device."""
+
+LONGEST_LINE_OF: Final[Mapping[Command, int]] = {MAC_PROCESSES: 1280, MAC_ARGUMENTS: 4160}
+"""A path has 1,024 characters, and 4,096 of arguments are looked at. Whoever starts a program chooses a megabyte of
+both: cut like this, all programs that macOS lets one machine run fit into what ps may write."""

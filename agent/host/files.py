@@ -18,6 +18,8 @@ from agent.host import FileStamp, HostBrokenError, HostDeniedError
 MAX_TEXT_BYTES: Final = 64 * 1024
 MAX_NAMES: Final = 10_000
 MAX_MATCHES: Final = 64
+LATEST_S: Final = 253402300799
+"""31 December 9999: anybody may date a file of theirs later, and Python can hold no later time."""
 
 
 class Files(ABC):
@@ -51,4 +53,5 @@ class Files(ABC):
             found = os.stat(self._root + path)
         except OSError:
             return None
-        return FileStamp(changed_at=datetime.fromtimestamp(found.st_mtime, UTC), size=found.st_size)
+        changed_s = min(max(found.st_mtime, 0.0), LATEST_S)
+        return FileStamp(changed_at=datetime.fromtimestamp(changed_s, UTC), size=found.st_size)

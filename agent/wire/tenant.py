@@ -8,4 +8,5 @@ import hashlib
 def tenant_digest(tool: str, value: str) -> str:
     """16 hexadecimal digits that stand for one tenant of one tool. Of an account only what follows the @ counts."""
     named = value.rpartition("@")[2].strip().casefold()
-    return hashlib.sha256(f"{tool}\0{named}".encode()).hexdigest()[:16]
+    # A file may have a name that is no Unicode.
+    return hashlib.sha256(f"{tool}\0{named}".encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -6,9 +6,10 @@ import os
 
 import msgspec
 
-from agent.briefing import briefing, read_windows
+from agent.briefing import MOST_TOOLS, briefing, read_windows
+from agent.parent import MOST_SAID
 from agent.settings import Orders
-from agent.wire.settings import Settings, Timing
+from agent.wire.settings import Artefacts, Catalogue, Settings, Timing, ToolEntry
 from tests.agent.probes.catalogue import CATALOGUE
 from tests.fakes import FakeHost, connection, listening, program
 from tests.laptop import timing_window
@@ -60,6 +61,17 @@ def test_nothing_is_said_where_nothing_is_to_be_timed() -> None:
     assert briefing(FakeHost(), ORDERS, {"session_timing"}) == ""
     assert briefing(FakeHost(), Orders(), ()) == ""
     assert briefing(FakeHost(system="windows"), ORDERS, ()) == ""
+
+
+def test_the_longest_briefing_is_heard_whole() -> None:
+    """Cut off in the middle of a number, the number of another process would be left."""
+    tools = tuple(ToolEntry(id=f"{'t' * 60}{n:04}", linux=Artefacts(processes=(f"tool{n}",))) for n in range(40))
+    processes = tuple(program(4_100_000 + n, f"/opt/tool{n % 40}") for n in range(40 * 40))
+    sockets = tuple(listening(60_000 - n, process.pid) for n, process in enumerate(processes))
+    laptop = FakeHost(processes=processes, sockets=sockets)
+    said = f"86400.000\n{briefing(laptop, Orders(catalogue=Catalogue(version=1, tools=tools)), ())}\n"
+    assert said.count("listens") == said.count("dials") == MOST_TOOLS
+    assert len(said) <= MOST_SAID
 
 
 def test_windows_come_over_a_pipe_and_one_that_is_none_is_left_out() -> None:

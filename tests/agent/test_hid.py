@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -131,3 +133,12 @@ def test_a_made_descriptor_has_the_outline_that_it_was_made_from(described: list
 @given(st.binary(max_size=400))
 def test_no_bytes_break_it_or_make_it_long(data: bytes) -> None:
     assert len(outline(parse_descriptor(data))) < 200_000
+
+
+def test_a_field_of_four_billion_bits_takes_no_memory() -> None:
+    """The highest number of that many bits is one of half a gigabyte."""
+    wide = b"\x05\x01\x09\x05\xa1\x01\x15\x00\x25\xff\x77\xff\xff\xff\xff\x95\x01\x09\x30\x81\x02\xc0"
+    tracemalloc.start()
+    assert outline(parse_descriptor(wide)) == "01:05 65537/0/0; iv01:30 0..4294967295 4294967295a"
+    assert tracemalloc.get_traced_memory()[1] < 1024 * 1024
+    tracemalloc.stop()

@@ -8,8 +8,9 @@ import struct
 
 import pytest
 
-from agent import lookout
-from agent.inet_diag import BYTES_SENT, CLOSED, ESTABLISHED, LISTEN, MIN_RTT, Counters, Ends, InetDiag, Row
+from agent import connections, lookout
+from agent.connections import dialled_by, relevant
+from agent.inet_diag import BYTES_SENT, CLOSED, ESTABLISHED, LISTEN, MIN_RTT, Counters, Ends, InetDiag, Row, row
 from agent.lookout import Lookout, Orders
 from agent.timing.flow import Flow
 
@@ -71,11 +72,11 @@ def test_the_orders_are_read_and_what_is_none_is_left_out() -> None:
 
 def test_a_session_that_comes_in_is_timed_three_times_and_then_four_times_an_hour(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
-    watch.compare([door(5900)], 1000.0, never_asked)
+    watch.compare([door(5900)], 1000.0, never_asked, {})
     starts = []
     now_s = 1020.0
     while now_s < 1020 + 3600:
-        watch.compare([door(5900), opened(VNC)], now_s, never_asked)
+        watch.compare([door(5900), opened(VNC)], now_s, never_asked, {})
         before = len(helpers.started)
         watch._have_timed(now_s)
         if len(helpers.started) > before:
@@ -94,7 +95,7 @@ def test_a_session_that_comes_in_is_timed_three_times_and_then_four_times_an_hou
 
 def test_a_session_that_was_there_before_the_agent_has_no_beginning(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
-    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked)
+    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked, {})
     watch._have_timed(1000.0)
     assert helpers.started[0][-1].endswith(",others,")
     assert Flow.parse(helpers.started[0][-1]).began_s is None
@@ -109,7 +110,7 @@ def test_what_the_laptop_s_own_programs_do_is_not_timed(helpers: Helpers) -> Non
     watch = Lookout(helpers.start, ORDERS)
     rows = [door(5900), door(8080), *map(opened, (browsing, own_page, outward_ssh, vnc_elsewhere))]
     for now_s in (1000.0, 1020.0, 1040.0):
-        watch.compare(rows, now_s, never_asked)
+        watch.compare(rows, now_s, never_asked, {})
     assert watch.sessions == {}
 
 
@@ -123,17 +124,15 @@ def test_an_unlisted_program_counts_where_it_sends_as_one_that_shows_a_screen(he
 
     watch = Lookout(helpers.start, ORDERS)
     rows = [door(9000), door(9001), opened(renamed), opened(syncing)]
-    watch.compare(rows, 1000.0, ask)
+    watch.compare(rows, 1000.0, ask, {})
     assert watch.sessions == {}
-    watch.compare(rows, 1020.0, ask)
+    watch.compare(rows, 1020.0, ask, {})
     assert [(ends, each.tool, each.opened_by) for ends, each in watch.sessions.items()] == [
         (renamed, "unknown", "unlisted")
     ]
 
 
-def test_a_tool_that_dials_out_counts_once_it_shows_the_screen(
-    helpers: Helpers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tool_that_dials_out_counts_once_it_shows_the_screen(helpers: Helpers) -> None:
     relayed = (51000, 443, LAPTOP, FAR)
     sent = [0]
 
@@ -142,46 +141,101 @@ def test_a_tool_that_dials_out_counts_once_it_shows_the_screen(
         return counters(sent[0], 100)
 
     watch = Lookout(helpers.start, ORDERS)
-    monkeypatch.setattr(watch, "_dialled", lambda: {2: "anydesk"})
     for now_s in (1000.0, 1020.0, 1040.0):
-        watch.compare([opened(relayed)], now_s, ask)
+        watch.compare([opened(relayed)], now_s, ask, {2: "anydesk"})
         assert watch.sessions == {}
-    watch.compare([opened(relayed)], 1060.0, ask)
+    watch.compare([opened(relayed)], 1060.0, ask, {2: "anydesk"})
     assert [(each.tool, each.opened_by) for each in watch.sessions.values()] == [("anydesk", "tool")]
 
 
-def test_udp_ports_of_tools_are_timed_by_headers_and_forgotten_when_they_close(
-    helpers: Helpers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_udp_ports_of_tools_are_timed_by_headers_and_forgotten_when_they_close(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, Orders.parse(["timing 15 3 40 4 1", "dials rustdesk 77"]))
-    monkeypatch.setattr(watch, "_dialled", lambda: {5: "rustdesk"})
+    dialled = {5: "rustdesk"}
     open_to_all, of_another, inside = (
         (50000, 0, bytes(4), bytes(4)),
         (50001, 0, LAPTOP, bytes(4)),
         (50002, 0, NEAR, NEAR),
     )
-    watch.compare_ports([(CLOSED, open_to_all, 5), (CLOSED, of_another, 6), (CLOSED, inside, 5)], 1000.0)
-    watch.compare([], 1000.0, never_asked)
+    watch.compare_ports([(CLOSED, open_to_all, 5), (CLOSED, of_another, 6), (CLOSED, inside, 5)], 1000.0, dialled)
+    watch.compare([], 1000.0, never_asked, dialled)
     assert [(ends, each.opened_by) for ends, each in watch.sessions.items()] == [(open_to_all, "udp")]
     watch._have_timed(1000.0)
     assert helpers.started == [["--seconds", "15", "--headers", "rustdesk,0.0.0.0,50000,0.0.0.0,0,udp,"]]
     watch.end()
-    watch.compare_ports([], 1020.0)
+    watch.compare_ports([], 1020.0, dialled)
     assert watch.sessions == {}
 
 
-def test_the_sockets_of_a_process_are_found_by_its_open_files(helpers: Helpers) -> None:
+def test_the_sockets_of_a_process_are_found_by_its_open_files() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        watch = Lookout(helpers.start, Orders.parse([f"dials anydesk {os.getpid()},999999"]))
-        assert watch._dialled()[os.fstat(server.fileno()).st_ino] == "anydesk"
+        orders = Orders.parse([f"dials anydesk {os.getpid()},999999"])
+        assert dialled_by(orders.dialling)[os.fstat(server.fileno()).st_ino] == "anydesk"
+
+
+def message(ends: Ends, inode: int = 2) -> bytes:
+    """struct inet_diag_msg as the kernel writes it."""
+    local_port, peer_port, local, peer = ends
+    head = struct.pack("=BBBB", socket.AF_INET, ESTABLISHED, 0, 0)
+    return head + struct.pack("!HH16s16s", local_port, peer_port, local, peer) + bytes(28) + struct.pack("=I", inode)
+
+
+def test_of_tens_of_thousands_of_connections_those_are_kept_that_matter(helpers: Helpers) -> None:
+    """A server under test on the laptop, a stranger who opens all that he can, a browser, and one session."""
+    own = [message((8080, 1 + n, NEAR, NEAR)) for n in range(20_000)]
+    stranger = [message((8080, 1 + n, LAPTOP, FAR)) for n in range(20_000)]
+    browser = [message((50_000, 1 + n, LAPTOP, FAR)) for n in range(20_000)]
+    dialled = (50_000, 443, LAPTOP, socket.inet_aton("203.0.113.4"))
+    everything = [*own, *browser, message(dialled, 77), *stranger, message(VNC)]
+    found = relevant(everything, {VNC: None}, {5900, 8080}, ORDERS.ports, {77: "anydesk"})
+    assert len(found) == connections.MOST_WATCHED + 1
+    assert {opened(VNC), opened(dialled, 77)} <= set(found)
+    assert not any(ends[2] == NEAR for _, ends, _ in found)
+
+
+def test_a_tunnel_to_a_tool_on_this_machine_matters() -> None:
+    tunnelled = (5900, 40000, NEAR, NEAR)
+    assert relevant([message(tunnelled)], {}, {5900}, ORDERS.ports, {}) == [opened(tunnelled)]
+
+
+def test_however_many_are_connected_the_windows_of_an_hour_are_bounded(helpers: Helpers) -> None:
+    watch = Lookout(helpers.start, ORDERS)
+    many = [opened((5900, 1 + n, LAPTOP, FAR)) for n in range(400)]
+    timed = 0
+    for now_s in range(1000, 1000 + 7200, 20):
+        watch.compare([door(5900), *many], now_s, never_asked, {})
+        before = len(helpers.started)
+        watch._looked_s = now_s
+        watch._have_timed(now_s)
+        if len(helpers.started) > before:
+            timed += len(watch._timing)
+            watch.end()
+            os.close(helpers.writer)
+        else:
+            assert watch.wait_s(now_s) > 10, "it does not ask again and again"
+    assert timed == 2 * lookout.MOST_AN_HOUR
+
+
+def test_the_dearer_a_look_the_rarer_it_is(helpers: Helpers, monkeypatch: pytest.MonkeyPatch) -> None:
+    spent_s = [0.0]
+
+    def clock() -> float:
+        spent_s[0] += 0.028
+        return spent_s[0]
+
+    watch = Lookout(helpers.start, Orders.parse(["timing 15 3 40 4 0"]))
+    watch.look(1000.0)
+    assert 15 < watch.wait_s(1000.0) <= 120
+    monkeypatch.setattr("agent.lookout.time.process_time", clock)
+    watch.look(2000.0)
+    assert watch.wait_s(2000.0) == pytest.approx(56.0)
 
 
 def test_a_session_that_ends_is_forgotten_and_its_windows_are_news(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
-    watch.compare([door(5900)], 1000.0, never_asked)
-    watch.compare([door(5900), opened(VNC)], 1020.0, never_asked)
+    watch.compare([door(5900)], 1000.0, never_asked, {})
+    watch.compare([door(5900), opened(VNC)], 1020.0, never_asked, {})
     watch._have_timed(1020.0)
-    watch.compare([door(5900)], 1040.0, never_asked)
+    watch.compare([door(5900)], 1040.0, never_asked, {})
     assert watch.sessions == {}
     helpers.say(b"{}\n")
     assert not watch.hear()
@@ -190,9 +244,9 @@ def test_a_session_that_ends_is_forgotten_and_its_windows_are_news(helpers: Help
 
 def test_many_short_sessions_do_not_have_the_laptop_timed_all_day(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
-    watch.compare([door(22)], 0.0, never_asked)
+    watch.compare([door(22)], 0.0, never_asked, {})
     for number in range(60):
-        watch.compare([door(22), opened((22, 40000 + number, LAPTOP, FAR))], 20.0 * number, never_asked)
+        watch.compare([door(22), opened((22, 40000 + number, LAPTOP, FAR))], 20.0 * number, never_asked, {})
     assert len(watch._series) == lookout.MOST_SERIES
 
 
@@ -201,7 +255,7 @@ def test_a_helper_that_cannot_be_started_is_tried_again_later() -> None:
         raise BlockingIOError
 
     watch = Lookout(no_room, ORDERS)
-    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked)
+    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked, {})
     watch._looked_s = 1000.0
     watch._have_timed(1000.0)
     assert watch.wait_s(1000.0) > 10
@@ -220,7 +274,7 @@ def test_without_orders_nothing_is_looked_at(helpers: Helpers) -> None:
 def test_too_much_that_waits_makes_room_for_the_newest(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
     watch.windows = [b"x" * 7000 for _ in range(8)]
-    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked)
+    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked, {})
     watch._have_timed(1000.0)
     helpers.say(b"y" * 20_000 + b"\n")
     while watch._helper is not None:
@@ -237,7 +291,7 @@ def test_this_machine_s_kernel_tells_doors_connections_and_counters() -> None:
         assert near.recv(1000, socket.MSG_WAITALL)
         ends = (server.getsockname()[1], near.getsockname()[1], NEAR, NEAR)
         kernel = InetDiag()
-        rows = kernel.rows(LISTEN, ESTABLISHED)
+        rows = list(map(row, kernel.messages(LISTEN, ESTABLISHED)))
         assert (LISTEN, server.getsockname()[1]) in {(state, each[0]) for state, each, _ in rows}
         assert (ESTABLISHED, ends, os.fstat(far.fileno()).st_ino) in rows
         told = kernel.counters(ends)

@@ -185,3 +185,9 @@ def test_each_tunnel_that_brings_a_session_to_the_loopback_address_is_named(tool
     (session,) = remote_sessions.collect(Given(host=host, catalogue=WIRE)).sessions
     assert session.tunnel is not None
     assert (session.tool, session.tunnel.tool, session.tunnel.peer_address) == ("x11vnc", tool, "198.51.100.7")
+
+
+def test_a_unit_whose_name_is_no_unicode_is_whose_it_is() -> None:
+    """Anybody may put a file of any name among the units of their own."""
+    named = "screenconnect-\udcff.service"
+    assert len(whose("screenconnect", FakeHost(services=[Service(name=named, enabled=True)]))) == 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import resource
@@ -226,3 +227,27 @@ def test_the_delay_is_the_workers_within_bounds() -> None:
 
 def test_the_jitter_is_a_tenth_either_way() -> None:
     assert (_jittered(300.0, 0.0), _jittered(300.0, 0.5), _jittered(300.0, 1.0)) == (270.0, 300.0, 330.0)
+
+
+def test_windows_never_make_the_parent_wait_for_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user with a thousand pipes gets small ones (pipe(7)); what does not fit is lost, the agent is not."""
+    whole = os.pipe
+
+    def small() -> tuple[int, int]:
+        reader, writer = whole()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        return reader, writer
+
+    got = []
+
+    def cycle(options: object, occasion: object, deadline_s: object, stop: object, handed: list[str]) -> bytes:
+        got.append(os.read(int(handed[1]), 65536))
+        return b""
+
+    monkeypatch.setattr(os, "pipe", small)
+    monkeypatch.setattr(parent, "_cycle", cycle)
+    lookout = Lookout(never_starts)
+    lookout.windows = [b"w" * 1000] * 8
+    parent._cycle_with([], "scheduled", 0, lookout)
+    assert got[0].startswith(b"w" * 1000 + b"\n")
+    assert len(got[0]) == 4096

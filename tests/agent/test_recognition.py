@@ -5,8 +5,12 @@ from __future__ import annotations
 import plistlib
 
 from agent.host import System
+from agent.matching import path_digest
+from agent.probe import MAX_NOTE_BYTES, Given
+from agent.probes import remote_tools
 from agent.recognition import NEW_FILES, recognise
 from agent.wire.settings import Artefacts, Catalogue, ToolEntry
+from agent.wire.signals import RemoteTools
 from tests.fakes import FakeHost, program
 
 from .programs import windows_program
@@ -34,7 +38,10 @@ def laptop(system: System, **files: bytes) -> FakeHost:
 
 
 def found(host: FakeHost) -> dict[str, str]:
-    return recognise(CATALOGUE, host, {}, {})[1]
+    """Words by path of what runs under another name."""
+    renamed = recognise(CATALOGUE, host, {}, {})[1]
+    paths = {path_digest(one.path): one.path for one in host.processes() if one.path is not None}
+    return {paths[digest]: word for digest, word in renamed.items()}
 
 
 def test_a_windows_program_under_another_name_is_known_by_its_original_one_or_its_product() -> None:
@@ -65,9 +72,9 @@ def test_a_mac_program_is_known_by_the_bundle_that_it_lies_in() -> None:
     plist = plistlib.dumps({"CFBundleIdentifier": "com.philandro.anydesk"}, fmt=plistlib.FMT_BINARY)
     files = {path: b"", "/Users/x/Desktop/Notes.app/Contents/Info.plist": plist}
     host = FakeHost(system="macos", files=files, processes=[program(10, path)])
-    assert recognise(CATALOGUE, host, {}, {})[1] == {path: "com.philandro.anydesk"}
+    assert found(host) == {path: "com.philandro.anydesk"}
     files["/Users/x/Desktop/Notes.app/Contents/Info.plist"] = b"bplist00 damaged"
-    assert recognise(CATALOGUE, FakeHost(system="macos", files=files, processes=[program(10, path)]), {}, {})[1] == {}
+    assert found(FakeHost(system="macos", files=files, processes=[program(10, path)])) == {}
 
 
 def test_a_linux_program_says_nothing_of_itself() -> None:
@@ -93,3 +100,24 @@ def test_a_file_is_read_once_as_long_as_it_is_the_same_and_few_are_read_at_once(
     recognise(CATALOGUE, host, known, renamed)
     assert read == []
     assert not any("Apps" in digest for digest in known), "no path of another program is kept"
+
+
+def test_a_name_that_is_no_unicode_hides_nothing() -> None:
+    """Windows lets anybody name a file with half a character, and so does every file system of Linux."""
+    path = "C:/Users/x/\ud83d.exe"
+    host = laptop("windows", **{path: windows_program(ProductName="AnyDesk")})
+    assert found(host) == {path: "AnyDesk"}
+    noted = remote_tools.collect(Given(host=host, catalogue=CATALOGUE))
+    assert isinstance(noted.signal, RemoteTools)
+    assert [tool.tool for tool in noted.signal.tools] == ["anydesk"]
+
+
+def test_however_many_run_under_long_names_what_is_kept_fits_into_a_note() -> None:
+    files = {f"C:/Users/x/{'a' * 200}{n}.exe": windows_program(ProductName="AnyDesk") for n in range(1000)}
+    host, note = laptop("windows", **files), b""
+    for _ in range(1000 // NEW_FILES + 1):
+        noted = remote_tools.collect(Given(host=host, catalogue=CATALOGUE, notes={"remote_tools": note}))
+        note = noted.note
+        assert len(note) <= MAX_NOTE_BYTES
+    assert isinstance(noted.signal, RemoteTools)
+    assert [tool.tool for tool in noted.signal.tools] == ["anydesk"]

@@ -12,6 +12,7 @@ import pytest
 from agent.host import (
     Adapter,
     Host,
+    HostBrokenError,
     HostDeniedError,
     HostError,
     HostTimeoutError,
@@ -19,8 +20,18 @@ from agent.host import (
     Socket,
     commands,
 )
-from agent.host.commands import ALLOWED, LINUX, MAC_ARGUMENTS, MAC_PROCESSES, MAC_SYSCTL, MACOS, MAX_BYTES_OF
+from agent.host.commands import (
+    ALLOWED,
+    LINUX,
+    LONGEST_LINE_OF,
+    MAC_ARGUMENTS,
+    MAC_PROCESSES,
+    MAC_SYSCTL,
+    MACOS,
+    MAX_BYTES_OF,
+)
 from agent.host.macos import MacosHost
+from agent.host.macos_processes import parse_arguments
 from agent.host.this_machine import this_machine
 from agent.identity import same_machine
 from tests.agent.host.macs import DEAD_PROCESS, NAMES, login, mac
@@ -42,8 +53,21 @@ def test_a_program_that_writes_more_than_its_own_bound_is_refused(monkeypatch: p
     monkeypatch.setattr("agent.host.running.MAX_BYTES_OF", {long: 1024 * 1024})
     host = MacosHost()
     assert len(host.run(long)) > 100_000
-    with pytest.raises(HostError, match="too much output"):
+    with pytest.raises(HostBrokenError, match="too much output"):
         host.run(usual)
+
+
+def test_nobody_hides_others_by_a_program_with_a_megabyte_of_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its line is cut, and those behind it are there; were too much written all the same, nothing would count as
+    absent."""
+    program = 'BEGIN { for (; n < 9; n++) { printf "%d", n; for (i = 0; i < 3e5; i++) printf " x"; print "" } }'
+    listing = ("/usr/bin/awk", program)
+    monkeypatch.setattr("agent.host.running.ALLOWED", {listing})
+    monkeypatch.setattr("agent.host.running.LONGEST_LINE_OF", {listing: 4160})
+    assert [len(line) for line in MacosHost().run(listing, timeout_s=20.0).splitlines()] == [4160] * 9
+    assert parse_arguments("PID ARGS\n" + MacosHost().run(listing, timeout_s=20.0)).keys() == set(range(9))
+    for command, longest in LONGEST_LINE_OF.items():
+        assert 2666 * longest < MAX_BYTES_OF[command], "the most programs that macOS lets one user run"
 
 
 def test_it_is_a_whole_host(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from agent.probe import Given, Unavailable
 from agent.probes import neighbours
-from agent.surroundings import MDNS, Known, names_in
+from agent.surroundings import MDNS, MOST_READ, Known, names_in
 from agent.wire.report import encode_signal
 from agent.wire.settings import HashKey, MakerPrefixes, NeighbourProduct, NeighbourTable, Settings
 from agent.wire.signals import Neighbours
@@ -247,3 +247,15 @@ def test_the_shipped_table_knows_its_products_and_no_ordinary_device() -> None:
 def test_a_class_of_a_newer_collector_is_left_out() -> None:
     assert Known(TABLE).device_class(ROUTER) == "other"
     assert msgspec.json.decode(msgspec.json.encode(TABLE), type=NeighbourTable) == TABLE
+
+
+def test_whoever_calls_out_as_much_as_fits_takes_little_time() -> None:
+    """A name of 78 parts once, and then 127 times a pointer to it, in each of 256 messages."""
+    name = b"\x01a" * 78 + b"\0"
+    asked = b"".join(struct.pack("!HHH", 0xC00C, 1, 1) for _ in range(63))
+    answered = b"".join(struct.pack("!HHHIH", 0xC00C, 1, 1, 1, 0) for _ in range(64))
+    message = struct.pack("!HHHHHH", 0, 0x8400, 64, 64, 0, 0) + name + b"\0\1\0\1" + asked + answered
+    assert len(list(names_in([message]))) == 64
+    assert len(list(names_in([message] * 256))) <= MOST_READ // 2, "questions count too"
+    honest = [answer(f"tv-{n}.local") for n in range(256)]
+    assert len(list(names_in(honest))) == 256
