@@ -20,14 +20,14 @@ from agent.network import PUBLIC, read_interfaces, through_tunnel, ways_out
 from tests.farm.delay_line import why_not
 
 ASK = """
-import dataclasses, json
+import json, msgspec
 from agent.host.linux import LinuxHost
 from agent.network import PUBLIC, read_interfaces, through_tunnel, ways_out
 host = LinuxHost()
 ways, interfaces = ways_out(host), read_interfaces(host)
 print(json.dumps({
-    "used": [dataclasses.asdict(one) for one in ways.used],
-    "default": [dataclasses.asdict(one) for one in ways.default],
+    "used": [msgspec.structs.asdict(one) for one in ways.used],
+    "default": [msgspec.structs.asdict(one) for one in ways.default],
     "tunnel": [through_tunnel(one, interfaces) for one in ways.used],
     "kinds": {one.name: one.kind for one in interfaces.values()},
     "router": [(host.hardware_address(one.interface, one.gateway) or b"").hex() for one in ways.used],
