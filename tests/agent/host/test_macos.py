@@ -62,7 +62,7 @@ def test_nobody_hides_others_by_a_program_with_a_megabyte_of_arguments(monkeypat
     absent."""
     program = 'BEGIN { for (; n < 9; n++) { printf "%d", n; for (i = 0; i < 3e5; i++) printf " x"; print "" } }'
     listing = ("/usr/bin/awk", program)
-    monkeypatch.setattr("agent.host.running.ALLOWED", {listing})
+    monkeypatch.setattr("agent.host.commands.ALLOWED", {listing})
     monkeypatch.setattr("agent.host.running.LONGEST_LINE_OF", {listing: 4160})
     assert [len(line) for line in MacosHost().run(listing, timeout_s=20.0).splitlines()] == [4160] * 9
     assert parse_arguments("PID ARGS\n" + MacosHost().run(listing, timeout_s=20.0)).keys() == set(range(9))
