@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
-WINDOWS := agent/windows_*.py agent/host/windows*.py agent/host/this_machine.py agent/disk/windows*.py agent/limits.py
+WINDOWS := agent/session/pipes.py agent/session/tokens.py agent/session/user32.py agent/session/windows.py agent/windows_*.py agent/host/windows*.py agent/host/this_machine.py agent/disk/windows*.py agent/limits.py
 UNIT := -m "not browser and not netns and not slow and not soak and not container"
 # What starts whole programs, browsers, networks and machines has this one to itself.
 WHOLE := -m "(browser or netns or slow or container) and not soak"

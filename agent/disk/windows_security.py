@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import ctypes
-from ctypes import byref, c_uint32, c_void_p, c_wchar_p
+from ctypes import byref, c_void_p, c_wchar_p
 from typing import Final
+
+from agent.session.tokens import Tokens
 
 SYSTEM_FOLDER: Final = 0x800
 """LOAD_LIBRARY_SEARCH_SYSTEM32"""
 _REVISION: Final = 1
 _FILE_OBJECT: Final = 1
 _OWNER_AND_LIST: Final = 0x1 | 0x4
-_TOKEN_QUERY: Final = 0x8
-_TOKEN_USER: Final = 1
 _REPLACE_AND_WAIT: Final = 0x1 | 0x8
 """MOVEFILE_REPLACE_EXISTING, MOVEFILE_WRITE_THROUGH: the new name is on the disk when the call returns."""
 _EXISTS: Final = 183
@@ -56,19 +56,7 @@ class SecurityCalls:
 
     def own_sid(self) -> str:
         """The SID of this process's user."""
-        token, size = c_void_p(), c_uint32()
-        self._kernel.GetCurrentProcess.restype = c_void_p
-        process = c_void_p(self._kernel.GetCurrentProcess())
-        self._check(self._rights.OpenProcessToken(process, _TOKEN_QUERY, byref(token)), "token")
-        try:
-            buffer = (c_void_p * 32)()  # TOKEN_USER: a pointer to the SID, which lies behind it
-            done = self._rights.GetTokenInformation(token, _TOKEN_USER, buffer, ctypes.sizeof(buffer), byref(size))
-            self._check(done, "token")
-            text = c_void_p()
-            self._check(self._rights.ConvertSidToStringSidW(c_void_p(buffer[0]), byref(text)), "token")
-            return self._taken(text)
-        finally:
-            self._kernel.CloseHandle(token)
+        return Tokens().own_sid()
 
     def move(self, path: str, new_path: str) -> None:
         """Rename a file or folder, over a file of that name, durably."""

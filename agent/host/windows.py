@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,7 @@ from .windows_logins import (
     parse_login,
 )
 from .windows_network import WindowsNetwork
+from .windows_places import HELPER
 from .windows_registry import Registry
 from .windows_zones import iana_name
 
@@ -75,7 +77,7 @@ class WindowsHost(WindowsNetwork):
     """
 
     system: System = "windows"
-    input_helper: str | None = None
+    input_helper: str | None = slashed(HELPER)
 
     def __init__(self, calls: WindowsCalls, registry: Registry, files: WindowsFiles | None = None) -> None:
         super().__init__(calls)
@@ -132,8 +134,12 @@ class WindowsHost(WindowsNetwork):
         return self._files.real_path(path)
 
     def input_counts(self, lease_s: float) -> bytes:
-        del lease_s
-        raise HostError("no helper that counts input is built for Windows")
+        if sys.platform == "win32":
+            from . import windows_helper  # loads libraries that nothing else needs
+
+            used = [number for number, state in self._calls.sessions() if state == ACTIVE]
+            return windows_helper.ask_in_session(used, lease_s)
+        raise HostError("sessions of Windows are asked on Windows alone")
 
     def exists(self, path: str) -> bool:
         return self._files.exists(path)

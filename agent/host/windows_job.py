@@ -13,6 +13,8 @@ _EXTENDED: Final = 9  # JobObjectExtendedLimitInformation
 _PROCESS_TIME: Final = 0x2
 _PRIORITY: Final = 0x20
 _PROCESS_MEMORY: Final = 0x100
+_MAY_LEAVE: Final = 0x800
+"""JOB_OBJECT_LIMIT_BREAKAWAY_OK: what is started with the wish to leave may; the helper in people's sessions is."""
 _QUIET_CRASH: Final = 0x400
 """JOB_OBJECT_LIMIT_DIE_ON_UNHANDLED_EXCEPTION: a crash shows nobody a window."""
 _ENDS_WITH_ITS_HANDLE: Final = 0x2000
@@ -23,7 +25,7 @@ _NO_DUMP: Final = 0x3
 
 def limits(cpu_s: int, memory_bytes: int) -> bytes:
     """JOBOBJECT_EXTENDED_LIMIT_INFORMATION, 64-bit: 144 bytes."""
-    flags = _PROCESS_TIME | _PRIORITY | _PROCESS_MEMORY | _QUIET_CRASH | _ENDS_WITH_ITS_HANDLE
+    flags = _PROCESS_TIME | _PRIORITY | _PROCESS_MEMORY | _QUIET_CRASH | _MAY_LEAVE | _ENDS_WITH_ITS_HANDLE
     basic = struct.pack("<qqI4xQQI4xQII", cpu_s * 10_000_000, 0, flags, 0, 0, 0, 0, _BELOW_NORMAL, 0)
     return basic + bytes(48) + struct.pack("<QQQQ", memory_bytes, 0, 0, 0)
 

@@ -14,6 +14,8 @@ PROFILES: Final = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\ProfileList"
 INSTALLED: Final = r"SOFTWARE\Farhand\Agent"
 URL: Final = "ServerUrl"
 TOKEN: Final = "EnrolmentToken"
+HELPER: Final = sys.executable.rpartition("\\")[0] + r"\pythonw.exe"
+"""What counts input in people's sessions, with a module of the agent: it shows no window."""
 
 if sys.platform == "win32":
     import winreg

@@ -131,8 +131,10 @@ def _displays(host: Host) -> tuple[bool | None, bool | None]:
 
 
 def _shown_elsewhere(host: Host) -> bool | None:
-    """Whether a desktop session that came from elsewhere is in use; None without systemd-logind."""
+    """Whether a desktop session that came from elsewhere is in use; None where the system does not tell."""
     try:
+        if host.system == "windows":
+            return any(login.terminal.startswith("RDP") for login in host.logins())
         names = host.list_dir(SESSIONS)[:MOST_SESSIONS]
         texts = [host.read_text(f"{SESSIONS}/{name}") or "" for name in names if name.isalnum()]
     except HostError:

@@ -375,6 +375,8 @@ def test_a_jobs_limits_have_the_length_that_windows_wants() -> None:
     assert len(wanted) == 144
     assert struct.unpack_from("<q", wanted) == (200_000_000,)
     assert struct.unpack_from("<Q", wanted, 112) == (1024**3,)
+    (flags,) = struct.unpack_from("<I", wanted, 16)
+    assert flags & 0x2800 == 0x2800, "it ends with the worker, but for the helper that may leave it"
 
 
 def test_a_program_that_is_not_on_the_list_is_not_started() -> None:

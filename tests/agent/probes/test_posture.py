@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.host import PowerState
+from agent.host import Login, PowerState
 from agent.host.commands import MAC_BATTERY, MAC_LID
 from agent.probe import Given, Noted
 from agent.probes import posture
@@ -123,7 +123,13 @@ def test_a_system_that_says_it_in_a_call() -> None:
     """Windows tells of the charger in a call, and of no lid."""
     powered = PowerState(on_mains=False, has_battery=True)
     said = look(FakeHost(now=DAY, system="windows", power=powered)).signal
-    assert said == Posture(day="2026-11-20", looked=1, hours=1, on_mains=0)
+    assert said == Posture(day="2026-11-20", looked=1, hours=1, on_mains=0, remote_session=0)
+
+
+def test_a_desktop_of_windows_that_somebody_sees_through_remote_desktop() -> None:
+    shown = Login(terminal="RDP-Tcp#3", peer="198.51.100.7", started_at=DAY)
+    said = look(FakeHost(now=DAY, system="windows", logins=[shown])).signal
+    assert said == Posture(day="2026-11-20", looked=1, hours=1, remote_session=1)
 
 
 @pytest.mark.parametrize("note", [b"\xff", b"[]", b'{"counts":{"lid_closed":"x"}}'])

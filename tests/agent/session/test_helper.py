@@ -24,8 +24,9 @@ from agent.host import HostBrokenError, HostDeniedError, HostError
 from agent.host.input_helper import ask_helper
 from agent.probe import Given, Noted, Unavailable
 from agent.probes import input_activity
+from agent.session.counting import LONGEST_LEASE_S, lease_of
 from agent.session.evdev import Reader
-from agent.session.helper import LONGEST_LEASE_S, Helper, lease_of
+from agent.session.helper import Helper
 from agent.session.peers import MOST_BYTES, PeerError, ask
 from agent.session.tally import Day
 from agent.wire.signals import InputActivity
