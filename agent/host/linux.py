@@ -34,7 +34,7 @@ from .input_helper import ask_helper
 from .linux_network import LinuxNetwork
 from .logins import read_logins
 from .posix import MAX_HOMES, PosixHost, names_in
-from .proc import parse_stat, read_arguments, read_bytes, read_processes, read_sockets
+from .proc import owned, parse_stat, read_arguments, read_bytes, read_processes, read_sockets
 from .sock_diag import SockDiag
 
 MAX_ASKED: Final = 2000
@@ -52,7 +52,8 @@ BINDING: Final = ("/etc/machine-id", "/sys/class/dmi/id/product_uuid", "/sys/cla
 INPUT_SOCKET: Final = "/run/farhand-agent-input/input.sock"
 FIRST_USER: Final = 1000
 SAME_PICTURE_S: Final = 0.5
-"""For how long one look at all processes serves: the probes of a cycle share it, which spares most of its cost."""
+"""For how long one look at all processes, or at all sockets, serves: the probes of a cycle share it, which spares most
+of its cost."""
 
 
 class LinuxHost(PosixHost, LinuxNetwork, Elsewhere):
@@ -74,6 +75,8 @@ class LinuxHost(PosixHost, LinuxNetwork, Elsewhere):
         self._standstills = tuple(standstills)
         self._seen: tuple[Process, ...] = ()
         self._seen_s = float("-inf")
+        self._sockets: list[tuple[Socket, int]] = []
+        self._sockets_s = float("-inf")
 
     def uptime_s(self) -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -144,7 +147,11 @@ class LinuxHost(PosixHost, LinuxNetwork, Elsewhere):
         return self.now() - timedelta(seconds=max(0.0, self.uptime_s() - ticks / os.sysconf("SC_CLK_TCK")))
 
     def tcp_sockets(self, owners: Iterable[int] = ()) -> tuple[Socket, ...]:
-        return read_sockets(f"{self._root}/proc", owners)
+        now_s = time.monotonic()
+        if now_s - self._sockets_s > SAME_PICTURE_S:
+            self._sockets = read_sockets(f"{self._root}/proc")
+            self._sockets_s = now_s
+        return owned(f"{self._root}/proc", self._sockets, owners)
 
     def tcp_info(self, wanted: Iterable[Socket]) -> dict[Socket, TcpInfo]:
         known = {}

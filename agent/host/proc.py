@@ -14,6 +14,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -131,8 +132,8 @@ def read_arguments(proc: str, pid: int) -> tuple[str, ...]:
     return tuple(each.decode("utf-8", "replace") for each in line.rstrip(b"\0").split(b"\0")) if line else ()
 
 
-def read_sockets(proc: str, owners: Iterable[int]) -> tuple[Socket, ...]:
-    """All listening and established TCP sockets of the network namespace that this agent runs in.
+def read_sockets(proc: str) -> list[tuple[Socket, int]]:
+    """All listening and established TCP sockets of the network namespace that this agent runs in, each with its inode.
 
     Raises:
         HostDeniedError: the tables cannot be read.
@@ -149,7 +150,14 @@ def read_sockets(proc: str, owners: Iterable[int]) -> tuple[Socket, ...]:
         if len(text) == MAX_TABLE_BYTES:  # half a table would look as if the other sockets were not there
             raise HostTimeoutError(f"{proc}/net/{table}: more than {MAX_TABLE_BYTES} bytes")
         rows += parse_table(text.decode("ascii", "replace"))
-    holders = _holders(proc, sorted(set(owners)), {inode for _, inode in rows})
+    return rows
+
+
+def owned(proc: str, rows: Iterable[tuple[Socket, int]], owners: Iterable[int]) -> tuple[Socket, ...]:
+    """The sockets, each with its owner where that is one of these processes."""
+    rows = list(rows)
+    pids = sorted(set(owners))
+    holders = _holders(proc, pids, {inode for _, inode in rows}) if pids else {}
     return tuple(_owned(found, holders.get(inode, ())) for found, inode in rows)
 
 
@@ -177,9 +185,15 @@ def parse_table(text: str) -> Iterator[tuple[Socket, int]]:
 def parse_endpoint(text: str) -> tuple[str, int]:
     """Address and port of ADDRESS:PORT in hexadecimal. The address is a row of 32-bit words in the machine's order."""
     address, _, port = text.partition(":")
-    words = [int(address[start : start + 8], 16) for start in range(0, len(address), 8)]
+    return _address(address), int(port, 16)
+
+
+@lru_cache(maxsize=4096)
+def _address(digits: str) -> str:
+    """Written the usual way. One machine's connections have few addresses of its own, and often few of others."""
+    words = [int(digits[start : start + 8], 16) for start in range(0, len(digits), 8)]
     packed = struct.pack(f"={len(words)}I", *words).removeprefix(_MAPPED)
-    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed), int(port, 16)
+    return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
 
 
 def _holders(proc: str, pids: list[int], inodes: set[int]) -> dict[int, list[int]]:

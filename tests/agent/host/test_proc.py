@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.host import HostDeniedError, HostTimeoutError, Process, Socket, proc
-from agent.host.proc import parse_endpoint, parse_stat, parse_table, read_processes, read_sockets, script_of
+from agent.host.proc import owned, parse_endpoint, parse_stat, parse_table, read_processes, read_sockets, script_of
 
 TABLE = (
     "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
@@ -108,6 +108,10 @@ def test_a_folder_can_play_proc(tmp_path: Path) -> None:
     ]
 
 
+def sockets_of(proc: str, owners: list[int]) -> tuple[Socket, ...]:
+    return owned(proc, read_sockets(proc), owners)
+
+
 def test_a_shared_socket_belongs_to_the_first_listener_and_to_the_newest_server(tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "tcp").write_text(TABLE)
@@ -115,8 +119,8 @@ def test_a_shared_socket_belongs_to_the_first_listener_and_to_the_newest_server(
         (tmp_path / str(pid) / "fd").mkdir(parents=True)
         for number, target in enumerate(("socket:[9001]", "socket:[9002]", "socket:[1]", "/dev/null", "pipe:[9002]")):
             (tmp_path / str(pid) / "fd" / str(number)).symlink_to(target)
-    assert [one.pid for one in read_sockets(str(tmp_path), [300, 10, 77])] == [10, 300]
-    assert [one.pid for one in read_sockets(str(tmp_path), [])] == [None, None]
+    assert [one.pid for one in sockets_of(str(tmp_path), [300, 10, 77])] == [10, 300]
+    assert [one.pid for one in sockets_of(str(tmp_path), [])] == [None, None]
 
 
 def test_a_search_for_owners_ends_after_so_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,9 +130,9 @@ def test_a_search_for_owners_ends_after_so_many_files(tmp_path: Path, monkeypatc
         (tmp_path / str(pid) / "fd").mkdir(parents=True)
         for number, target in enumerate(files):
             (tmp_path / str(pid) / "fd" / str(number)).symlink_to(target)
-    assert [one.pid for one in read_sockets(str(tmp_path), [10, 11])] == [11, None]
+    assert [one.pid for one in sockets_of(str(tmp_path), [10, 11])] == [11, None]
     monkeypatch.setattr(proc, "MAX_FILES", 30)
-    assert [one.pid for one in read_sockets(str(tmp_path), [10, 11])] == [None, None]
+    assert [one.pid for one in sockets_of(str(tmp_path), [10, 11])] == [None, None]
 
 
 def test_half_a_table_is_not_taken_for_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,13 +140,13 @@ def test_half_a_table_is_not_taken_for_the_whole(tmp_path: Path, monkeypatch: py
     (tmp_path / "net" / "tcp").write_text(TABLE)
     monkeypatch.setattr(proc, "MAX_TABLE_BYTES", 200)
     with pytest.raises(HostTimeoutError, match="net/tcp: more than 200 bytes"):
-        read_sockets(str(tmp_path), [])
+        read_sockets(str(tmp_path))
 
 
 def test_tables_that_cannot_be_read_are_denied_and_not_empty(tmp_path: Path) -> None:
     (tmp_path / "net" / "tcp").mkdir(parents=True)
     with pytest.raises(HostDeniedError, match="net/tcp"):
-        read_sockets(str(tmp_path), [])
+        read_sockets(str(tmp_path))
 
 
 @contextmanager
@@ -160,7 +164,7 @@ def loopback(family: socket.AddressFamily, server: str, client: str) -> Iterator
 def test_a_real_connection_is_found_with_its_owner() -> None:
     with loopback(socket.AF_INET6, "::", "127.0.0.1") as (near, far):
         local_port, peer_port = near.getsockname()[1], far.getsockname()[1]
-        sockets = read_sockets("/proc", [os.getpid()])
+        sockets = sockets_of("/proc", [os.getpid()])
         assert {one for one in sockets if one.local_port == local_port} == {
             Socket(state="listen", local_address="::", local_port=local_port, pid=os.getpid()),
             Socket(

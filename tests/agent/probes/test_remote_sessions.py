@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from agent.host import Login, Process, Socket, TcpInfo
+from agent.matching import path_digest
 from agent.probe import Given, Unavailable
 from agent.probes import remote_sessions
 from agent.tool_note import Note
@@ -406,7 +407,7 @@ def test_a_tool_without_a_session_adds_nothing_to_what_is_sent() -> None:
 
 
 def test_a_program_under_another_name_is_known_from_the_note_about_tools() -> None:
-    note = msgspec.msgpack.encode(Note(version=8, renamed={"C:/x/notes.exe": "Desk"}))
+    note = msgspec.msgpack.encode(Note(version=8, renamed={path_digest("C:\\x\\notes.exe"): "Desk"}))
     hidden = program(10, "C:/x/notes.exe")
     sockets = [listening(7070, 10), connection(f"{LAPTOP}:7070", f"{OPERATOR}:50000", 10)]
     host = FakeHost(system="windows", processes=[hidden], sockets=sockets)
