@@ -140,6 +140,25 @@ def access_of(route: Route, ways: WaysOut, interfaces: Mapping[str, Interface]) 
     return "mobile" if found is not None and found.kind == "bluetooth" else "other"
 
 
+def beside_tunnel(
+    host: Host, route: Route, ways: WaysOut, interfaces: Mapping[str, Interface], family: Literal["ipv4", ""] = ""
+) -> Route | None:
+    """The way out of a socket that is bound to the physical interface below the tunnel of this route; None where the
+    kernel would lead it into a tunnel all the same (IPsec by policy), or nowhere. Linux alone tells that.
+
+    Args:
+        family: of this protocol alone; by default that of the route is preferred.
+    """
+    if host.system != "linux":
+        return None
+    outer = [one for one in ways.default if family in ("", one.family) and not through_tunnel(one, interfaces)]
+    for one in sorted(outer, key=lambda one: (one.family != route.family, one.metric)):
+        found = host.route_to(PUBLIC[one.family == "ipv6"], one.interface)
+        if found is not None and found.interface == one.interface and not through_tunnel(found, interfaces):
+            return found
+    return None
+
+
 def obstacle(host: Host) -> str:
     """Why nothing should be sent on this network for measuring's sake, as far as NetworkManager knows it; empty where
     nothing speaks against it."""

@@ -66,7 +66,13 @@ def _is_absurd(times: LandmarkTimes) -> bool:
 
 def day_of(signal: LandmarkRtt) -> LandmarkDay:
     """A day's figures as judgement sees them."""
-    return LandmarkDay(day=signal.day, through=signal.through, access=signal.access, times=signal.times)
+    return LandmarkDay(
+        day=signal.day,
+        through=signal.through,
+        access=signal.access,
+        times=signal.times,
+        beside_tunnel=signal.beside_tunnel,
+    )
 
 
 def outcome_mark(measurement: Measurement, known: str | None) -> str:
@@ -95,7 +101,7 @@ def is_news(kind: str, mark: str, known: str | None) -> bool:
 def _gist(signal: LandmarkRtt) -> str:
     """Digest of what a day's figures prove: 16 hexadecimal digits."""
     proven = [(each.landmark, is_enough(each), _step(each)) for each in signal.times[: 2 * MOST]]
-    content = repr((signal.day, signal.through, signal.access, len(signal.times), proven))
+    content = repr((signal.day, signal.through, signal.access, signal.beside_tunnel, len(signal.times), proven))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

@@ -177,6 +177,7 @@ class FakeHost:
         self._name_servers = tuple(name_servers)
         self._names: dict[str, tuple[str, ...]] = {}
         self._rtt_ms: Callable[[str], float | None] = lambda address: None
+        self._beside_ms: Callable[[str], float | None] = lambda address: None
         self._input_counts = input_counts
         self._hops = dict(hops or {})
         self.asked_names: list[str] = []
@@ -325,8 +326,9 @@ class FakeHost:
     def logins(self) -> tuple[Login, ...]:
         return self._logins
 
-    def route_to(self, address: str) -> Route | None:
-        return next((one for one in self._used if (one.family == "ipv6") == (":" in address)), None)
+    def route_to(self, address: str, interface: str = "") -> Route | None:
+        known = [one for one in self._routes if one.interface == interface] if interface else self._used
+        return next((one for one in known if (one.family == "ipv6") == (":" in address)), None)
 
     def default_routes(self) -> tuple[Route, ...]:
         return self._routes
@@ -377,9 +379,10 @@ class FakeHost:
             raise HostError("/run/farhand-agent-input/input.sock does not exist")
         return self._input_counts
 
-    def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
+    def connect_times(self, targets: Sequence[tuple[str, int]], interface: str = "") -> tuple[float | None, ...]:
         self.connected += targets
-        return tuple(self._rtt_ms(address) for address, _ in targets)
+        rtt_ms = self._beside_ms if interface else self._rtt_ms
+        return tuple(rtt_ms(address) for address, _ in targets)
 
     def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:
         del target
@@ -393,6 +396,7 @@ class FakeHost:
         files: Mapping[str, str | bytes] | None = None,
         names: Mapping[str, Iterable[str]] | None = None,
         rtt_ms: Callable[[str], float | None] | None = None,
+        beside_ms: Callable[[str], float | None] | None = None,
         neighbours: Mapping[tuple[str, str], bytes] | None = None,
         wifi: Mapping[str, Iterable[WifiCell]] | None = None,
         location: Fix | None = None,
@@ -400,6 +404,7 @@ class FakeHost:
         """Go to another network; what is not said stays as it was.
 
         Args:
+            beside_ms: as rtt_ms, by an interface of the caller's choice.
             used: the kernel's choice; by default the first of the default routes of each protocol.
         """
         self._routes = tuple(routes)
@@ -416,6 +421,8 @@ class FakeHost:
             self._names = {name: tuple(addresses) for name, addresses in names.items()}
         if rtt_ms is not None:
             self._rtt_ms = rtt_ms
+        if beside_ms is not None:
+            self._beside_ms = beside_ms
 
 
 def _without_owner(socket: Socket) -> Socket:

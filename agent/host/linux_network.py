@@ -26,9 +26,9 @@ class LinuxNetwork(ABC):
     def read_text(self, path: str) -> str | None:
         """As `Host.read_text`."""
 
-    def route_to(self, address: str) -> Route | None:
+    def route_to(self, address: str, interface: str = "") -> Route | None:
         with Rtnetlink() as kernel:
-            return kernel.route_to(address)
+            return kernel.route_to(address, interface)
 
     def default_routes(self) -> tuple[Route, ...]:
         with Rtnetlink() as kernel:
@@ -64,8 +64,8 @@ class LinuxNetwork(ABC):
     def resolve(self, names: Iterable[str], family: dns.Family, timeout_s: float = 2.0) -> dict[str, tuple[str, ...]]:
         return dns.resolve(names, self._listed_servers(), family, timeout_s)
 
-    def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
-        return connect_times(targets, handshake_ms)
+    def connect_times(self, targets: Sequence[tuple[str, int]], interface: str = "") -> tuple[float | None, ...]:
+        return connect_times(targets, handshake_ms, interface)
 
     def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:
         return hop_answers(target, interface)

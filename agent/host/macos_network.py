@@ -42,7 +42,9 @@ class MacosNetwork(ABC):
         kinds = parse_kinds(self.read_bytes(LIST, MAX_LIST_BYTES) or b"")
         return tuple(adapters(parse_ifconfig(self.run(MAC_INTERFACES)), kinds))
 
-    def route_to(self, address: str) -> Route | None:
+    def route_to(self, address: str, interface: str = "") -> Route | None:
+        if interface:
+            raise HostError(f"the way to {address} by {interface}: not told on this system")
         return chosen(self._routes(), address)
 
     def default_routes(self) -> tuple[Route, ...]:
@@ -83,7 +85,9 @@ class MacosNetwork(ABC):
     def resolve(self, names: Iterable[str], family: dns.Family, timeout_s: float = 2.0) -> dict[str, tuple[str, ...]]:
         return dns.resolve(names, self.name_servers(), family, timeout_s)
 
-    def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
+    def connect_times(self, targets: Sequence[tuple[str, int]], interface: str = "") -> tuple[float | None, ...]:
+        if interface:
+            raise HostError(f"connections by {interface}: not chosen on this system")
         return connect_times(targets)
 
     def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:

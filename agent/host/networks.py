@@ -11,10 +11,16 @@ from .things import Fix, HopAnswer, Neighbour, Route, WifiCell
 class NetworkHost(Protocol):
     """The machine's networks as a probe sees them."""
 
-    def route_to(self, address: str) -> Route | None:
+    def route_to(self, address: str, interface: str = "") -> Route | None:
         """The kernel's own answer by which way a packet to this address would leave; None where none leads there.
 
         Nothing is sent.
+
+        Args:
+            interface: of a socket that is bound to this one. Only Linux tells that.
+
+        Raises:
+            HostError: this system does not tell it of an interface.
         """
         ...
 
@@ -72,9 +78,16 @@ class NetworkHost(Protocol):
         """Addresses of at most 64 names, asked for at once; those without an answer in time are left out."""
         ...
 
-    def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
+    def connect_times(self, targets: Sequence[tuple[str, int]], interface: str = "") -> tuple[float | None, ...]:
         """Milliseconds that TCP connections to these addresses and ports take to open, at once, within a second; None
-        for those that did not open or were refused. They are closed without a byte being sent."""
+        for those that did not open or were refused. They are closed without a byte being sent.
+
+        Args:
+            interface: leave by this one, whatever the routes say.
+
+        Raises:
+            HostError: this system does not let an interface be chosen.
+        """
         ...
 
     def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:

@@ -68,8 +68,11 @@ class Rtnetlink:
     ) -> None:
         self._netlink.close()
 
-    def route_to(self, address: str) -> Route | None:
+    def route_to(self, address: str, interface: str = "") -> Route | None:
         """The way a packet to this address would take; None where none leads there, or a rule forbids it.
+
+        Args:
+            interface: of a socket that is bound to this one.
 
         Raises:
             HostTimeoutError: the kernel did not answer.
@@ -78,6 +81,11 @@ class Rtnetlink:
         packed = socket.inet_pton(family, address)
         wanted = _ROUTE.pack(family, 8 * len(packed), 0, 0, 0, 0, 0, 0, RTM_F_LOOKUP_TABLE)
         wanted += struct.pack("=HH", 4 + len(packed), _RTA_DST) + packed
+        if interface:
+            try:
+                wanted += struct.pack("=HHI", 8, _RTA_OIF, socket.if_nametoindex(interface))
+            except OSError:
+                return None  # it went away
         for kind, body in self._ask(RTM_GETROUTE, wanted, dump=False):
             if kind == RTM_NEWROUTE:
                 return next(parse_route(body), None)

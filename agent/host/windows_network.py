@@ -60,7 +60,9 @@ class WindowsNetwork:
     def adapters(self) -> tuple[Adapter, ...]:
         return tuple(self._adapters().values())
 
-    def route_to(self, address: str) -> Route | None:
+    def route_to(self, address: str, interface: str = "") -> Route | None:
+        if interface:
+            raise HostError(f"the way to {address} by {interface}: not told on this system")
         row = self._calls.best_route(socket_address(address))
         return parse_route(row, self._adapters(), {}) if row is not None else None
 
@@ -109,7 +111,9 @@ class WindowsNetwork:
     def resolve(self, names: Iterable[str], family: dns.Family, timeout_s: float = 2.0) -> dict[str, tuple[str, ...]]:
         return dns.resolve(names, self.name_servers(), family, timeout_s)
 
-    def connect_times(self, targets: Sequence[tuple[str, int]]) -> tuple[float | None, ...]:
+    def connect_times(self, targets: Sequence[tuple[str, int]], interface: str = "") -> tuple[float | None, ...]:
+        if interface:
+            raise HostError(f"connections by {interface}: not chosen on this system")
         return connect_times(targets, lambda one: parse_handshake_ms(self._calls.socket_tcp_info(one.fileno())))
 
     def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:

@@ -14,7 +14,16 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from agent.host import HopAnswer
-from agent.network import PUBLIC, access_of, is_public, obstacle, read_interfaces, through_tunnel, ways_out
+from agent.network import (
+    PUBLIC,
+    access_of,
+    beside_tunnel,
+    is_public,
+    obstacle,
+    read_interfaces,
+    through_tunnel,
+    ways_out,
+)
 from agent.probe import Given, Probe, Unavailable
 from agent.wire.signals import FirstHops, Hop, HopsBy
 
@@ -42,9 +51,7 @@ def collect(given: Given) -> FirstHops:
     tunnelled = through_tunnel(used, interfaces)
     found = [_by("tunnel" if tunnelled else "direct", host.hop_answers(TARGET))]
     if tunnelled and given.settings.beside_tunnel:
-        below = next(
-            (one for one in ways.default if one.family == "ipv4" and not through_tunnel(one, interfaces)), None
-        )
+        below = beside_tunnel(host, used, ways, interfaces, "ipv4")
         if below is not None:
             found.append(_by("direct", host.hop_answers(TARGET, below.interface)))
     return FirstHops(access=access_of(used, ways, interfaces), ways=tuple(found))

@@ -7,7 +7,7 @@ where several places answer sooner than they could together. Marking the network
 Looks alike: satellites and mobile networks add delay too, so the kind of access is said with the times.
 Privacy: a connection is opened to each place in the signed settings and closed at once, nothing is sent in it. Those
 who run these places see an address connect, as with any visit. Nothing is timed on a metered network or behind a
-sign-in page, as far as NetworkManager knows it.
+sign-in page, as far as NetworkManager knows it. Beside a VPN, by the physical interface, only where settings allow it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ from typing import Final, Literal
 import msgspec
 
 from agent.host import Host
-from agent.network import Access, access_of, is_address, is_public, obstacle, read_interfaces, through_tunnel, ways_out
+from agent.network import (
+    Access,
+    access_of,
+    beside_tunnel,
+    is_address,
+    is_public,
+    obstacle,
+    read_interfaces,
+    through_tunnel,
+    ways_out,
+)
 from agent.probe import DEFAULTS, Given, Noted, Probe, Unavailable
 from agent.wire.settings import Landmark, Settings
 from agent.wire.signals import LandmarkRtt, LandmarkTimes
@@ -77,6 +87,8 @@ class Tally(msgspec.Struct, array_like=True):
     rounds: int = 0
     hours: int = 0
     """As in Times, of rounds."""
+    beside: bool = False
+    """All rounds were timed beside a tunnel, by the physical interface below it."""
 
     def wants(self, hour: int) -> bool:
         """Whether one more round would add to what is known of the day."""
@@ -109,19 +121,24 @@ def collect(given: Given) -> Noted:
     if why := obstacle(host):
         raise Unavailable("absent", why)
     now, route, interfaces = host.now().astimezone(UTC), ways.used[0], read_interfaces(host)
-    through: Literal["direct", "tunnel"] = "tunnel" if through_tunnel(route, interfaces) else "direct"
+    tunnelled = through_tunnel(route, interfaces)
+    wanted = tunnelled and given.settings.beside_tunnel
+    below = beside_tunnel(host, route, ways, interfaces) if wanted else None
+    through: Literal["direct", "tunnel"] = "tunnel" if tunnelled and below is None else "direct"
+    taken = below or route
     book = read_book(given.notes.get(LandmarkRtt.kind, b""))
-    tally = tally_of(book, now.date().isoformat(), through, access_of(route, ways, interfaces), landmarks)
+    tally = tally_of(book, now.date().isoformat(), through, access_of(taken, ways, interfaces), landmarks)
 
     if not tally.wants(now.hour):
         return Noted(signal=signal_of(tally), note=msgspec.json.encode(book))
     tally.rounds, tally.hours = tally.rounds + 1, tally.hours | 1 << now.hour
-    way = f"{host.boot_id()} {route.interface} {route.gateway} {route.family}"
+    tally.beside = below is not None and (tally.beside or tally.rounds == 1)
+    way = f"{host.boot_id()} {route.interface} {route.gateway} {taken.family}"
     if book.way != way:
         book.way, book.addresses = way, {}
-    addresses = _addresses(host, book, landmarks, route.family)
+    addresses = _addresses(host, book, landmarks, taken.family)
     targets = [(addresses[one.host], one.port) for one in landmarks if one.host in addresses]
-    took_ms = dict(zip(targets, host.connect_times(targets), strict=True))
+    took_ms = dict(zip(targets, host.connect_times(targets, below.interface if below else ""), strict=True))
     for one in landmarks:
         answer = took_ms.get((addresses.get(one.host, ""), one.port))
         tally.times[one.id].add(answer, now.hour)
@@ -166,6 +183,7 @@ def signal_of(tally: Tally) -> LandmarkRtt:
         day=tally.day,
         through=tally.through,
         access=tally.access,
+        beside_tunnel=tally.beside,
         times=tuple(
             LandmarkTimes(
                 landmark=name,

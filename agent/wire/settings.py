@@ -97,7 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     landmarks_every_s: Annotated[float, msgspec.Meta(ge=60, le=86400)] = 1200.0
     """Seconds between two rounds over all landmarks: by default 20 rounds in a working day of eight hours."""
     beside_tunnel: bool = False
-    """Routers may also be asked on the way beside a tunnel of the laptop, by its physical interface."""
+    """Landmarks are timed, and routers may also be asked, beside a tunnel of the laptop, by its physical interface."""
     timing: Timing = Timing()
     """How session_timing works."""
     neighbours: NeighbourTable = NeighbourTable()

@@ -49,13 +49,13 @@ class Day:
     steady: Rtts
     """Those with enough connections, spread over the day, to say that something takes long. None on a day of approved
     travel, on which a tunnel that leads home hides nothing, nor on one on which everything came through networks of the
-    company, whose detours are its own."""
+    company, whose detours are its own; what was timed beside its tunnel took none of these."""
     samples: dict[str, int]
     """Connections by landmark."""
     usual_ms: int
     """Excess that an ordinary line of this kind stays below."""
     mobile: bool
-    """A mobile line, or one of unknown kind."""
+    """A mobile line, or one of unknown kind, as what was timed beside a tunnel: what the collector sees is its end."""
     home: HomePlace | None
     """Where the claim of that day puts the laptop; None where it names no place."""
     home_area: Area | None
@@ -121,9 +121,12 @@ def _day(given: Given, day: LandmarkDay, areas: dict[HomePlace, Area]) -> Day | 
     rtts = _believed(given, timed)
     if rtts is None:
         return None
-    usual_ms = OTHER_ACCESS_MS if _by_mobile_network(given, day.day) else ACCESS_MS.get(day.access, OTHER_ACCESS_MS)
+    # Beside a tunnel the collector does not see the line's own address, which may be a phone's or an office's.
+    unsure = day.beside_tunnel or _by_mobile_network(given, day.day)
+    usual_ms = OTHER_ACCESS_MS if unsure else ACCESS_MS.get(day.access, OTHER_ACCESS_MS)
     claims = claims_on(given, day.day)
-    excused = any(claim.travelling for claim in claims) or _through_company(given, day.day)
+    by_company = not day.beside_tunnel and _through_company(given, day.day)
+    excused = any(claim.travelling for claim in claims) or by_company
     steady = {} if excused else {name: ms for name, ms in rtts.items() if is_enough(timed[name])}
     homes = {claim.home for claim in claims}
     home = homes.pop() if len(homes) == 1 else None

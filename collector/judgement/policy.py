@@ -71,7 +71,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     beside_tunnel: Annotated[
         bool, msgspec.Meta(description="true to let laptops measure beside a tunnel of theirs, or false")
     ] = False
-    """Routers may also be asked by the physical interface, outside a VPN that carries everything else."""
+    """Landmarks are timed, and routers also asked, outside a VPN that carries all else, by the physical interface."""
     timing: Annotated[TimingPolicy, msgspec.Meta(description="how session_timing works")] = TimingPolicy()
     location_grid_degrees: Annotated[float, msgspec.Meta(ge=0.1, le=10, description="degrees, 0.1 to 10")] = 1.0
     """To what os_location is rounded on the laptop, where it is asked for: 1 is about a region, 0.1 about a city."""

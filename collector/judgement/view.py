@@ -191,6 +191,8 @@ class LandmarkDay(msgspec.Struct, frozen=True, kw_only=True):
     through: Literal["direct", "tunnel", "mixed"]
     access: Literal["ethernet", "wifi", "mobile", "other", "mixed"]
     times: tuple[LandmarkTimes, ...]
+    beside_tunnel: bool = False
+    """All by the physical interface, below a tunnel that carried everything else, the reports to the collector too."""
 
 
 class UseDay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

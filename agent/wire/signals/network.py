@@ -93,7 +93,7 @@ class LandmarkTimes(msgspec.Struct, frozen=True, kw_only=True):
     """In how many different hours of the day a connection was timed."""
 
 
-class LandmarkRtt(Signal, frozen=True, kw_only=True):
+class LandmarkRtt(Signal, frozen=True, kw_only=True, omit_defaults=True):
     """Times to connect to known places, over one day so far. A connection is opened and closed, nothing is sent."""
 
     kind: ClassVar[str] = "landmark_rtt"
@@ -105,11 +105,14 @@ class LandmarkRtt(Signal, frozen=True, kw_only=True):
     day: Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
     """The day in UTC."""
     through: Literal["direct", "tunnel", "mixed"]
-    """Whether the default route left by a tunnel while they were timed."""
+    """Whether they were timed through a tunnel of this laptop."""
     access: Literal["ethernet", "wifi", "mobile", "other", "mixed"]
     """Kind of interface by which they were timed; where a tunnel was used, of the one below it."""
     times: tuple[LandmarkTimes, ...]
     """One per landmark, sorted by id, at most 64."""
+    beside_tunnel: bool = False
+    """All were timed beside a tunnel that carried everything else, by the physical interface below it; where settings
+    allow it alone."""
 
 
 class Hop(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -104,3 +107,67 @@ def test_a_landmark_80_ms_away_takes_80_ms_however_busy_this_program_is() -> Non
     near_ms, far_ms = (min(times[index] or 1e9 for times in rounds) for index in (0, 1))
     assert 20 <= near_ms <= 35
     assert 80 <= far_ms <= 95
+
+
+def test_a_connection_by_an_interface_leaves_by_that_one_alone(door: socket.socket) -> None:
+    port = door.getsockname()[1]
+    by_loopback, *_ = connect_times([("127.0.0.1", port)], interface="lo")
+    assert by_loopback is not None
+    assert connect_times([("127.0.0.1", port)], interface="nowhere0") == (None,)
+
+
+BESIDE = """
+import json, socket, sys
+from agent.host.linux import LinuxHost
+from agent.network import beside_tunnel, read_interfaces, ways_out
+host = LinuxHost()
+ways, interfaces = ways_out(host), read_interfaces(host)
+below = beside_tunnel(host, ways.used[0], ways, interfaces)
+print(json.dumps({
+    "used": ways.used[0].interface,
+    "below": below and below.interface,
+    "gateway": below and below.gateway,
+    "through": host.connect_times([("198.51.100.20", 443)]),
+    "beside": host.connect_times([("198.51.100.20", 443)], below.interface) if below else None,
+}))
+"""
+VPN = (  # as wg-quick does it: all packets without its own mark go by a table that leads into the tunnel
+    "ip link set lo up",
+    "ip link add cable type veth peer name wall netns $peer",
+    "ip addr add 192.168.7.2/24 dev cable",
+    "ip link set cable up",
+    "nsenter -t $peer -n sh -c 'ip addr add 192.168.7.1/24 dev wall; ip addr add 198.51.100.20/32 dev lo; "
+    "ip link set lo up; ip link set wall up'",
+    "ip route add default via 192.168.7.1 dev cable metric 100",
+    "ip tuntap add tun0 mode tun",
+    "ip addr add 10.8.0.2/24 dev tun0",
+    "ip link set tun0 up",
+    "ip route add default dev tun0 table 51820",
+    "ip rule add not fwmark 0xca6c table 51820",
+)
+FAR_END = """
+import socket, sys, time
+with socket.create_server(("0.0.0.0", 443)):
+    print("open", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.netns
+@pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
+def test_beside_a_tunnel_that_carries_everything_a_landmark_answers_by_the_cable() -> None:
+    command = ["unshare", "--net", sys.executable, "-c", FAR_END]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as peer:
+        try:
+            assert peer.stdout is not None
+            assert peer.stdout.readline() == "open\n"
+            script = "\n".join(["set -e", f"peer={peer.pid}", "mount -t sysfs sysfs /sys", *VPN, 'exec "$0" -c "$1"'])
+            ask = ["unshare", "--net", "--mount", "sh", "-c", script, sys.executable, BESIDE]
+            done = subprocess.run(ask, capture_output=True, text=True, timeout=30, check=False)
+        finally:
+            peer.kill()
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["used"], told["below"], told["gateway"]) == ("tun0", "cable", "192.168.7.1")
+    assert told["through"] == [None], "nobody reads the tunnel's other end"
+    assert told["beside"][0] is not None

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
 from agent.host import Route
+from agent.network import STRONGSWAN_TABLE, WaysOut, beside_tunnel
 from agent.probe import MAX_NOTE_BYTES, Given, Noted, Unavailable
 from agent.probes import landmark_rtt
 from agent.probes.landmark_rtt import MOST_KEPT, Times
@@ -41,6 +43,7 @@ SETTINGS = Settings(
 )
 RTT_MS = {ASHBURN: 9.127, FRANKFURT: 88.5, TOKYO: 151.0}
 WG = Route(interface="wg0", family="ipv4", table=51820)
+IPSEC = msgspec.structs.replace(HOME4, table=STRONGSWAN_TABLE)
 WWAN = Route(interface="wwan0", family="ipv4", metric=700)
 
 
@@ -151,6 +154,63 @@ def test_what_is_timed_through_a_tunnel_is_kept_apart_from_the_rest(day: Day) ->
     day.host.join(routes=(HOME4,), rtt_ms=RTT_MS.get)
     again = day.round()
     assert (again.through, of(again, "ashburn").samples, of(again, "ashburn").min_ms) == ("direct", 4, 9.13)
+
+
+WIREGUARD = interface("wg0", hardware=65534, state="unknown", device_type="wireguard")
+
+
+def behind_vpn(day: Day, *outer: Route, used: Route = WG, asked: bool = True) -> Day:
+    """The same laptop with a VPN 70 ms away; its own line answers as before."""
+    day.settings = msgspec.structs.replace(SETTINGS, beside_tunnel=asked)
+    later = lambda address: RTT_MS[address] + 70  # noqa: E731
+    day.host.join(routes=(*outer, used), used=(used,), files=WIREGUARD, rtt_ms=later, beside_ms=RTT_MS.get)
+    return day
+
+
+def test_where_settings_allow_it_landmarks_are_timed_beside_the_tunnel(day: Day) -> None:
+    found = behind_vpn(day, HOME4).rounds(2)
+    assert (found.through, found.beside_tunnel, found.access) == ("direct", True, "wifi")
+    assert (of(found, "ashburn").samples, of(found, "ashburn").min_ms) == (2, 9.13)
+
+
+def test_where_settings_say_nothing_they_are_timed_through_it(day: Day) -> None:
+    found = behind_vpn(day, HOME4, asked=False).round()
+    assert (found.through, found.beside_tunnel, of(found, "ashburn").min_ms) == ("tunnel", False, 79.13)
+
+
+@pytest.mark.parametrize(
+    ("outer", "used"),
+    [
+        pytest.param((), WG, id="no other way out"),
+        pytest.param((WG,), WG, id="none but another tunnel"),
+        pytest.param((IPSEC, HOME4), IPSEC, id="IPsec by policy"),
+    ],
+)
+def test_where_no_way_leads_beside_the_tunnel_nothing_is_called_direct(
+    day: Day, outer: tuple[Route, ...], used: Route
+) -> None:
+    found = behind_vpn(day, *outer, used=used).round()
+    assert (found.through, found.beside_tunnel, of(found, "ashburn").min_ms) == ("tunnel", False, 79.13)
+
+
+def test_other_systems_than_linux_time_through_the_tunnel(day: Day) -> None:
+    behind_vpn(day, HOME4).host.system = "macos"
+    ways = WaysOut(used=(WG,), default=(HOME4, WG))
+    assert beside_tunnel(day.host, WG, ways, {}) is None
+
+
+def test_a_vpn_that_lets_nothing_pass_beside_it_leaves_no_times(day: Day) -> None:
+    behind_vpn(day, HOME4).host.join(routes=(HOME4, WG), used=(WG,), beside_ms=lambda address: None)
+    found = day.round()
+    assert (found.through, of(found, "ashburn").samples, of(found, "ashburn").failures) == ("direct", 0, 1)
+
+
+def test_a_day_is_beside_a_tunnel_only_where_all_of_it_is(day: Day) -> None:
+    assert behind_vpn(day, HOME4).round().beside_tunnel
+    day.host.join(routes=(HOME4,), rtt_ms=RTT_MS.get)
+    assert not day.round().beside_tunnel
+    behind_vpn(day, HOME4)
+    assert not day.round().beside_tunnel
 
 
 def test_a_day_over_wifi_and_a_mobile_network_is_mixed(day: Day) -> None:

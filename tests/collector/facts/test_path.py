@@ -11,7 +11,7 @@ import pytest
 from agent.wire.signals import LandmarkTimes
 from collector.judgement.facts.path import Path, derive
 from collector.judgement.geometry import Point
-from collector.judgement.policy import Policy
+from collector.judgement.policy import CompanyNetwork, Policy
 from collector.judgement.view import EgressTrack, HomePlace, LandmarkDay, Located, RosterEntry, Trip
 from tests.collector.devices import BERLIN, NOW, given, landmark_day, view
 
@@ -115,6 +115,45 @@ def test_what_went_through_a_vpn_is_not_measured(through: str) -> None:
     found = path(*week(place=SEOUL, through=through))
     assert found.away_km is None and found.excess_days is None
     assert found.unmeasurable == "a VPN on the laptop carried its traffic"
+
+
+COMPANY = Policy(company_networks=(CompanyNetwork(label="VPN", ranges=("198.51.100.0/24",)),))
+BY_COMPANY = EgressTrack(
+    address="198.51.100.7",
+    first_seen=NOW - timedelta(days=7),
+    last_seen=NOW,
+    days=0b1111111,
+    located=Located(country="DE"),
+)
+
+
+def by_vpn(*days: LandmarkDay) -> Path:
+    """In Berlin by the roster; all reports come out of the company's own VPN."""
+    return path(*days, policy=COMPANY, roster=at(), egresses=(BY_COMPANY,))
+
+
+def test_beside_the_company_s_tunnel_a_laptop_is_measured() -> None:
+    home = by_vpn(*week(beside_tunnel=True))
+    assert (home.unmeasurable, home.away_km, home.excess_days) == ("", 0, 0)
+    abroad = by_vpn(*week(place=SEOUL, beside_tunnel=True))
+    assert abroad.away_km is not None and abroad.away_km > 5000
+    behind_another = by_vpn(*week(added_ms=170.0, beside_tunnel=True))
+    assert behind_another.excess_days == 3
+
+
+def test_the_line_below_a_tunnel_is_judged_as_one_of_unknown_kind_and_proves_nothing_by_itself() -> None:
+    """It may be a phone's, or an office's that leads through headquarters far away."""
+    assert by_vpn(*week(added_ms=80.0, beside_tunnel=True)).excess_days == 0
+    assert by_vpn(*week(added_ms=300.0, beside_tunnel=True)).long_days is None
+
+
+def test_not_beside_it_the_company_s_own_detours_are_no_excess() -> None:
+    assert by_vpn(*week(added_ms=170.0)).excess_days is None
+
+
+def test_a_vpn_without_leave_to_measure_beside_it_is_not_measured() -> None:
+    found = by_vpn(*week(through="tunnel"))
+    assert (found.unmeasurable, found.away_km) == ("a VPN on the laptop carried its traffic", None)
 
 
 def test_what_something_on_the_way_answered_is_not_measured() -> None:
