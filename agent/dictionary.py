@@ -84,7 +84,8 @@ def _often(probe: Probe) -> str:
     seconds = probe.every_s
     if seconds < 60:
         return "in every cycle"
-    return f"every {seconds / 3600:.2g} h" if seconds >= 7200 else f"every {seconds / 60:.0f} min"
+    often = f"every {seconds / 3600:.2g} h" if seconds >= 7200 else f"every {seconds / 60:.0f} min"
+    return f"when there is news, else {often}" if probe.has_news else often
 
 
 if __name__ == "__main__":

@@ -74,7 +74,10 @@ def _import(options: argparse.Namespace) -> int:
         if options.file.stat().st_size > MOST_BYTES:
             raise ValueError(f"larger than {MOST_BYTES} bytes")
         exported = lolrmm.read(options.file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        print(f"{options.file}: {error.strerror}", file=sys.stderr)
+        return 2
+    except (ValueError, RecursionError) as error:
         print(f"{options.file}: {error}; write the JSON or the CSV that lolrmm.io offers", file=sys.stderr)
         return 2
     text = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -93,7 +96,8 @@ def _import(options: argparse.Namespace) -> int:
     if written != text:
         path.write_text(written, encoding="utf-8")
     own.read(path)
-    print(f"{path}: {len(done.entries)} imported tools{'' if written != text else ', unchanged'}", file=sys.stderr)
+    many = "1 imported tool" if len(done.entries) == 1 else f"{len(done.entries)} imported tools"
+    print(f"{path}: {many}{'' if written != text else ', unchanged'}", file=sys.stderr)
     if not config.catalogue:
         print(f"Name it in the configuration: catalogue: {path}", file=sys.stderr)
     return 0

@@ -233,6 +233,8 @@ def _compose(text: str) -> yaml.Node | None:
 def nearest(name: str, known: Iterable[str]) -> str:
     """What the writer may have meant."""
     names = sorted(known)
+    if not names:
+        return "none is named"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6) or [
         each for each in names if each.lower() == name.lower()
     ]

@@ -21,4 +21,4 @@ def collect(given: Given) -> HardwareHistory:
     return HardwareHistory(usb_devices=usb_windows.earlier(given.host), displays=displays_windows.earlier(given.host))
 
 
-PROBE = Probe(signal=HardwareHistory, collect=collect, every_s=3300)
+PROBE = Probe(signal=HardwareHistory, collect=collect, every_s=3300, systems=("windows",))

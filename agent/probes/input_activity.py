@@ -71,4 +71,4 @@ def parse_answer(data: bytes) -> Answer:
         raise Unavailable("crashed", f"the helper's answer does not fit: {error}") from error
 
 
-PROBE = Probe(signal=InputActivity, collect=collect, every_s=EVERY_S)
+PROBE = Probe(signal=InputActivity, collect=collect, every_s=EVERY_S, systems=("linux", "macos"))

@@ -37,8 +37,12 @@ def read(text: str) -> tuple[Exported, ...]:
     """
     if text.lstrip("\ufeff \r\n\t")[:1] in ("[", "{"):
         found = json.loads(text.lstrip("\ufeff"))
-        rows = found if isinstance(found, list) else [found]
-        return tuple(_from_json(row) for row in rows if isinstance(row, dict) and row.get("Name"))
+        rows = [
+            row for row in (found if isinstance(found, list) else [found]) if isinstance(row, dict) and row.get("Name")
+        ]
+        if not rows:
+            raise ValueError("no tool in it: each has a Name")
+        return tuple(map(_from_json, rows))
     table = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
     if not {"Name", "InstallationPaths", "Artifacts"} <= set(table.fieldnames or ()):
         raise ValueError("neither the JSON nor the CSV of LOLRMM: a JSON list, or a table with Name and Artifacts")

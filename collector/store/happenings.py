@@ -138,13 +138,17 @@ def _scores(device_id: str) -> Select[Any]:
 
 
 def _tell_score(row: Any, _titles: Titles) -> Told:
-    before = "" if row.last_band is None else f"from {row.last_risk_score} ({row.last_band}) "
+    before = "" if row.last_band is None else f"from {row.last_risk_score} ({_band(row.last_band)}) "
     verb = "first judged: " if row.last_band is None else ""
     return {
-        "words": f"Risk score {verb}{before}{'to ' if before else ''}{row.risk_score} ({row.band}).",
+        "words": f"Risk score {verb}{before}{'to ' if before else ''}{row.risk_score} ({_band(row.band)}).",
         "risk_score": row.risk_score,
         "band": row.band,
     }
+
+
+def _band(band: str) -> str:
+    return "no risk" if band == "none" else band
 
 
 def _findings(device_id: str) -> Select[Any]:
@@ -216,7 +220,7 @@ def _unplugged(device_id: str) -> Select[Any]:
 
 
 def _tell_plugged(row: Any, _titles: Titles) -> Told:
-    return {"words": f"First seen plugged in: {_named(row)}.", "until_ms": row.removed_ms or row.last_ms}
+    return {"words": f"First seen plugged in: {_named(row)}.", "until_ms": row.removed_ms}
 
 
 def _tell_unplugged(row: Any, _titles: Titles) -> Told:
@@ -250,9 +254,10 @@ def _tell_session(row: Any, _titles: Titles) -> Told | None:
     if track is None:
         return None
     rtt = f", round trip at least {track.min_rtt_ms:.0f} ms" if track.min_rtt_ms is not None else ""
+    seen = "seen once" if track.sightings == 1 else f"seen {track.sightings} times"
     peer = quoted(track.peer_address) if track.peer_address else "somebody behind its maker's relay"
     return {
-        "words": f"Session of {quoted(track.tool)} with {peer}, seen {track.sightings} times{rtt}.",
+        "words": f"Session of {quoted(track.tool)} with {peer}, {seen}{rtt}.",
         "about": peer if track.peer_address else quoted(track.tool),
         "since_ms": int(track.first_seen.timestamp() * 1000),
     }

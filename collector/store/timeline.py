@@ -38,7 +38,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     since: Instant | None = None
     """When it began, where `at` is its end (sessions, silences)."""
     until: Instant | None = None
-    """When it was last seen or ended, where `at` is its beginning (addresses, attachments)."""
+    """When it was last seen (addresses) or unplugged, where `at` is its beginning; None for what is still attached."""
     words: str
     """A sentence."""
     about: str = ""

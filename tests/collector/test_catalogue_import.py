@@ -186,7 +186,7 @@ def test_a_known_maker_stays_one_vendor(admin: Admin) -> None:
     assert "as connectwise-nova, vendor group connectwise" in told
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "{not json", "\x00\x01", "- yaml: list\n"])
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "{not json", "\x00\x01", "- yaml: list\n", '{"a": 1}', "[]"])
 def test_what_is_no_export_is_refused_in_one_line(admin: Admin, text: str) -> None:
     told = admin.refused(text)
     assert "write the JSON or the CSV that lolrmm.io offers" in told

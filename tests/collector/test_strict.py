@@ -158,3 +158,4 @@ def test_the_nearest_name_or_all_of_few_or_none() -> None:
     assert nearest("de", ["AT", "DE"]) == "did you mean DE?"
     assert nearest("zzz", ["b", "a"]) == "use one of a, b"
     assert nearest("zzz", map(str, range(100))) == "no name is near it"
+    assert nearest("zzz", []) == "none is named"

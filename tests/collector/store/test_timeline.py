@@ -92,7 +92,7 @@ def test_everything_that_happened_is_told_newest_first(writing: Writing) -> None
         "Session of x11vnc with 198.51.100.7, seen 3 times, round trip at least 201 ms.",
         "Heard again after 2.0 h of silence; it was awake for 0.5 h of it.",
         "Reports that must exist never arrived (1).",
-        "Risk score first judged: 0 (none).",
+        "Risk score first judged: 0 (no risk).",
         "Risk score from 97 (critical) to 40 (medium).",
         "Began: The hand is far; kvm.",
         "Ended: The hand is far.",
@@ -162,3 +162,23 @@ def test_a_page_of_a_long_past_reads_a_few_slices(writing: Writing) -> None:
     assert len(found.entries) == 50
     assert found.following is not None
     assert len(asked) <= len(SOURCES) + 1
+
+
+def test_what_is_still_attached_was_not_last_seen_when_it_came(writing: Writing) -> None:
+    with writing() as connection:
+        entered(connection, "a", HOUR)
+        plug(connection, b"k" * 16, 2 * HOUR)
+        plug(connection, b"m" * 16, 3 * HOUR, removed_ms=6 * HOUR)
+        came = [each for each in past(connection, kinds=("attachment",)) if each.words.startswith("First seen")]
+    assert [each.until is not None for each in came] == [True, False]
+
+
+def test_a_session_that_was_seen_once_is_told_so(writing: Writing) -> None:
+    with writing() as connection:
+        entered(connection, "a", HOUR)
+        track = SessionTrack(
+            tool="x11vnc", local_port=5900, peer_address="", peer_port=0, first_seen=NOON, last_seen=NOON, sightings=1
+        )
+        put(connection, schema.sessions, "a", last_ms=4 * HOUR, track=msgspec.json.encode(track))
+        words = [each.words for each in past(connection, kinds=("session",))]
+    assert words == ["Session of x11vnc with somebody behind its maker's relay, seen once."]
