@@ -35,7 +35,7 @@ MEASURED: Final = {
     "first_hops": "Times to the first routers",
     "presence": "Hours of use",
     "posture": "How it is kept",
-    "input_activity": "Input, in counts",
+    "input_activity": "Counts of input",
     "session_timing": "Timing of control sessions",
     "neighbours": "Devices in its network",
     "wifi_networks": "Wi-Fi networks around it",

@@ -247,8 +247,12 @@ def test_the_digest_of_a_context_leaves_the_moment_out_and_nothing_else() -> Non
 
 @pytest.mark.parametrize("repetitions", [200])
 def test_a_device_with_findings_is_judged_within_a_millisecond(repetitions: int) -> None:
+    from time import process_time
     from timeit import repeat
 
     device, given_context = view(RUNNING, sessions=(track(), track(peer_port=7))), context()
-    best = min(repeat(lambda: assess(device, given_context), number=repetitions, repeat=3)) / repetitions
+    best = (
+        min(repeat(lambda: assess(device, given_context), timer=process_time, number=repetitions, repeat=3))
+        / repetitions
+    )
     assert best < 0.001

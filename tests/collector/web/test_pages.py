@@ -57,9 +57,9 @@ def test_the_device_page_says_what_could_not_be_measured(world: World, browse: A
 
 def test_what_nobody_asks_for_is_no_gap_on_the_device_page(world: World, browse: Any) -> None:
     page = words(browse("viewer").get(f"/devices/{world.farm_laptop().device_id}"))
-    assert "Input, in counts : the laptop has not reported it." not in page
+    assert "Counts of input : the laptop has not reported it." not in page
     assert (
-        "Not asked for by the policy: Input, in counts, Where the system says it is, Wi-Fi networks around it." in page
+        "Not asked for by the policy: Counts of input, Where the system says it is, Wi-Fi networks around it." in page
     )
     assert "rules that need them are left out of the coverage." in page
 
