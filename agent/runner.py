@@ -7,13 +7,13 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
 
-from agent.host import HostBrokenError, HostDeniedError, HostError, HostTimeoutError
+from agent.host import Host, HostBrokenError, HostDeniedError, HostError, HostTimeoutError
 from agent.probe import MAX_NOTE_BYTES, Given, Noted, Probe, Unavailable
 from agent.state import Moment, Pause, State
 from agent.wire.report import NOTHING, Digest, Failure, Measurement, encode_signal, is_stable, outcome_digest
@@ -23,6 +23,8 @@ CYCLE_S: Final = 30.0
 """Wall time that all probes of a cycle share; those that come later report a timeout."""
 REST_S: Final = 3600.0
 LONGEST_REST_S: Final = 24 * 3600.0
+UNSUPPORTED: Final = b"unsupported "
+"""How a note begins that says on which day it was said that the system lacks what a probe needs."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +93,8 @@ def run_round(
         OSError: it could not be kept.
     """
     host = given.host
+    # What a probe's note is replaced by while the system lacks what it needs is none of its own.
+    given = replace(given, notes={kind: note for kind, note in given.notes.items() if not note.startswith(UNSUPPORTED)})
     runs: list[Run] = []
     ran, rests, notes, digests = dict(state.runs), dict(state.rests), dict(state.notes), {}
     stop_at = time.monotonic() + CYCLE_S
@@ -113,6 +117,8 @@ def run_round(
                 rests[kind] = _longer(rest, given)
             else:
                 rests.pop(kind, None)
+            if run.measurement.failure == "unsupported" and not is_stable(kind):
+                run = _once_a_day(run, state.notes.get(kind), host)
             if run.note is not None:
                 notes[kind] = run.note
         if run is not None and not run.has_nothing_to_say:
@@ -126,6 +132,12 @@ def run_round(
     return Round(
         runs=tuple(runs), ran=ran, rests=rests, digests=digests, notes={kind: notes[kind] for kind in sorted(kept)}
     )
+
+
+def _once_a_day(run: Run, note: bytes | None, host: Host) -> Run:
+    """What a system lacks it lacks in every cycle: one report of a day (UTC) says so."""
+    said = UNSUPPORTED + host.now().astimezone(UTC).date().isoformat().encode()
+    return replace(run, note=said, has_nothing_to_say=note == said)
 
 
 def _is_due(probe: Probe, given: Given, state: State) -> bool:

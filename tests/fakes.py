@@ -30,6 +30,11 @@ from agent.host import (
     WifiCell,
 )
 
+INPUT_HELPERS: Mapping[System, str] = {
+    "linux": "/run/farhand-agent-input/input.sock",
+    "macos": "/Library/LaunchAgents/org.farhand.agent.input.plist",
+    "windows": "C:/Program Files/Farhand Agent/pythonw.exe",
+}
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
 
@@ -141,7 +146,7 @@ class FakeHost:
         hops: Mapping[str, tuple[HopAnswer | None, ...]] | None = None,
     ) -> None:
         self.system: System = system
-        self.input_helper: str | None = "/run/farhand-agent-input/input.sock" if system == "linux" else None
+        self.input_helper: str | None = INPUT_HELPERS[system]
         self._files = {path.replace("~", "/home/user", 1): text for path, text in (files or {}).items()}
         self._links = dict(links or {})
         self._events = tuple(events)
@@ -376,7 +381,7 @@ class FakeHost:
 
     def input_counts(self, lease_s: float) -> bytes:
         if self._input_counts is None:
-            raise HostError("/run/farhand-agent-input/input.sock does not exist")
+            raise HostError(f"{self.input_helper} does not exist")
         return self._input_counts
 
     def connect_times(self, targets: Sequence[tuple[str, int]], interface: str = "") -> tuple[float | None, ...]:

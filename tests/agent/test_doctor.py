@@ -1,12 +1,12 @@
-"""doctor: what it says of headers of packets, where the collector's policy wants them."""
+"""doctor: what it says of headers of packets, where the collector's policy wants them, and of what counts input."""
 
 from __future__ import annotations
 
 import pytest
 
 from agent import doctor
-from agent.host import rights
-from tests.fakes import FakeHost
+from agent.host import System, rights
+from tests.fakes import INPUT_HELPERS, FakeHost
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,21 @@ def test_headers_of_packets_need_a_right_that_the_unit_does_not_give(host: FakeH
     found = doctor._about_headers(host)
     assert found.verdict == verdict
     assert ("CAP_NET_RAW" in found.words) is (verdict == "partly")
+
+
+@pytest.mark.parametrize(
+    ("system", "what_helps"),
+    [
+        ("linux", "start farhand-agent-input.socket"),
+        ("macos", "install the package again"),
+        ("windows", "install the package again"),
+    ],
+)
+def test_the_helper_has_a_line_of_its_own_and_is_not_asked(system: System, what_helps: str) -> None:
+    there = doctor._about_helper(FakeHost(system=system, files={INPUT_HELPERS[system]: ""}))
+    assert (there.subject, there.verdict) == ("input helper", "works")
+    assert "counts nothing until the policy names input_activity" in there.words
+    missing = doctor._about_helper(FakeHost(system=system))
+    assert missing.verdict == "not"
+    assert INPUT_HELPERS[system] in missing.words
+    assert what_helps in missing.words

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from agent.host import HostBrokenError, HostDeniedError, HostError, HostTimeoutError
-from agent.probe import Given, Probe, Unavailable
+from agent.probe import Given, Noted, Probe, Unavailable
 from agent.runner import LONGEST_REST_S, Round, run_probe, run_round
 from agent.state import State, random_uuid
 from agent.wire.report import Failure
@@ -136,6 +136,33 @@ def test_a_probe_runs_when_its_time_came_and_after_every_start(given: Given) -> 
     assert len(run_round((CLOCK,), given, state, ()).runs) == 1
     host.reboot("55555555-2222-4333-8444-555555555555")
     assert len(run_round((CLOCK,), given, state, ()).runs) == 1
+
+
+def test_what_the_system_lacks_is_said_once_a_day_and_a_probe_that_works_later_gets_no_strange_note(
+    given: Given,
+) -> None:
+    host = given.host
+    assert isinstance(host, Laptop)
+    notes: list[dict[str, bytes]] = []
+    lacking = True
+
+    def collect(given: Given) -> Noted:
+        if lacking:
+            raise Unavailable("unsupported", "no such thing on this system")
+        notes.append(dict(given.notes))
+        return Noted(signal=SESSIONS.collect(given), note=b"own")  # type: ignore[arg-type]
+
+    shy, state, said = Probe(signal=SESSIONS.signal, collect=collect, every_s=0), EMPTY, []
+    for hours in (1, 1, 24, 1):
+        done = run_round((shy,), replace(given, notes=state.notes), state, ())
+        state = msgspec.structs.replace(after(state, done), notes=done.notes)
+        said.append([run.measurement.failure for run in done.runs])
+        host.pass_time(hours * 3600)
+    assert said == [["unsupported"], [], [], ["unsupported"]]
+    lacking = False
+    done = run_round((shy,), replace(given, notes=state.notes), state, ())
+    assert (notes, done.notes) == ([{}], {"remote_sessions": b"own"})
+    assert [run.measurement.failure for run in done.runs] == [None]
 
 
 def test_the_digest_of_a_kind_that_no_longer_exists_is_forgotten(given: Given) -> None:
