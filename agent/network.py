@@ -6,12 +6,12 @@ call, and of the kernel's own choice of a route.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
 
-from agent.host import Adapter, Host, HostDeniedError, HostError, Route
+from agent.host import Adapter, Host, HostDeniedError, HostError, Neighbour, Route
 from agent.host.commands import NETWORK_MANAGER
 from agent.wire.signals import InterfaceKind
 
@@ -123,6 +123,28 @@ def through_tunnel(route: Route, interfaces: Mapping[str, Interface]) -> bool:
     """True where packets on this route leave inside others."""
     found = interfaces.get(route.interface)
     return route.table == STRONGSWAN_TABLE or (found is not None and any(_lowest_are(found, interfaces, "tunnel")))
+
+
+def direct_routes(host: Host) -> list[Route]:
+    """Ways to the internet that end at a router on this machine's own network, not in a tunnel; the used ones first."""
+    interfaces, ways = read_interfaces(host), ways_out(host)
+    return [one for one in (*ways.used, *ways.default) if one.gateway and not through_tunnel(one, interfaces)]
+
+
+def is_router(one: Neighbour, routes: Iterable[Route]) -> bool:
+    """True for the neighbour at which one of these ways ends."""
+    return any((one.interface, one.address) == (route.interface, route.gateway) for route in routes)
+
+
+def router_of(routes: Iterable[Route], nearby: Iterable[Neighbour]) -> Neighbour | None:
+    """The neighbour at which the first of these ways ends that has one."""
+    known = list(nearby)
+    return next((one for route in routes for one in known if is_router(one, (route,))), None)
+
+
+def place_of(routes: Sequence[Route], router: Neighbour | None) -> str:
+    """By what the laptop remembers a network: its router's hardware address, else the interface that leads there."""
+    return router.hardware.hex() if router is not None else f"none on {routes[0].interface}"
 
 
 def access_of(route: Route, ways: WaysOut, interfaces: Mapping[str, Interface]) -> Access:

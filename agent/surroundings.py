@@ -11,8 +11,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Final, get_args
 
+from agent.host import Answer
 from agent.wire.settings import NeighbourTable
-from agent.wire.signals import DeviceClass
+from agent.wire.signals import AnsweredBy, DeviceClass
 
 MDNS: Final = ("224.0.0.251", 5353)
 SHARED_PREFIXES: Final = (
@@ -56,6 +57,8 @@ class Known:
                     self._classes |= dict.fromkeys(map(str.lower, maker.prefixes), known)
         self._products = {prefix.lower(): one.id for one in table.products for prefix in one.prefixes}
         self._names = [(_pattern(name), one.id) for one in table.products for name in one.names]
+        self._certificates = [(name, one.id) for one in table.products for name in one.certificates]
+        self._titles = [(title, one.id) for one in table.products for title in one.titles]
         self._services = {service.lower(): one.id for one in table.products for service in one.services}
 
     def device_class(self, address: bytes) -> DeviceClass:
@@ -80,11 +83,25 @@ class Known:
         service = ".".join(labels[-3:-1])
         if service in self._services:
             return self._services[service]
-        return next((one for pattern, one in self._names if len(labels) == 2 and pattern.fullmatch(labels[0])), None)
+        return _matching(self._names, labels[0]) if len(labels) == 2 else None
+
+    def product_answering(self, answer: Answer) -> tuple[str, AnsweredBy] | None:
+        """Id of the product that says so of itself, and in what: its certificate, or else the title of its page."""
+        # These patterns are made here: most laptops never need them.
+        certificates = [(_pattern(name, "."), one) for name, one in self._certificates]
+        for name in answer.certificate:
+            if (product := _matching(certificates, name)) is not None:
+                return product, "certificate"
+        product = _matching(((_pattern(title, "."), one) for title, one in self._titles), answer.title)
+        return (product, "title") if product is not None else None
 
 
-def _pattern(name: str) -> re.Pattern[str]:
-    return re.compile(re.escape(name.lower()).replace(r"\*", "[^.]*"))
+def _pattern(name: str, some: str = "[^.]") -> re.Pattern[str]:
+    return re.compile(re.escape(name.lower()).replace(r"\*", f"{some}*"))
+
+
+def _matching(patterns: Iterable[tuple[re.Pattern[str], str]], text: str) -> str | None:
+    return next((one for pattern, one in patterns if pattern.fullmatch(text.lower())), None)
 
 
 def names_in(datagrams: Iterable[bytes]) -> Iterator[str]:

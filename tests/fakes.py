@@ -9,6 +9,7 @@ from typing import Literal
 
 from agent.host import (
     Adapter,
+    Answer,
     FileStamp,
     Fix,
     HidDevice,
@@ -92,6 +93,7 @@ class FakeHost:
         routes, used: default routes, and the kernel's choice; by default the first of each protocol.
         neighbours: hardware address by interface and address.
         heard: what others in the network send to a group, by its address; nothing can be heard of others.
+        answers: what neighbours say of themselves to whoever opens their page, by address; others say nothing.
         wifi: networks that the system heard, by interface; None where it does not tell.
         location: what the location service says, or why it says nothing.
         standstills: when the agent's resident process was not let run.
@@ -136,6 +138,7 @@ class FakeHost:
         used: Iterable[Route] | None = None,
         neighbours: Mapping[tuple[str, str], bytes] | None = None,
         heard: Mapping[str, Iterable[bytes]] | None = None,
+        answers: Mapping[str, Answer] | None = None,
         wifi: Mapping[str, Iterable[WifiCell]] | None = None,
         location: Fix | HostError | None = None,
         standstills: Iterable[Standstill] = (),
@@ -176,6 +179,7 @@ class FakeHost:
         self._machine_binding = machine_binding
         self._neighbours = dict(neighbours or {})
         self._heard = {group: tuple(datagrams) for group, datagrams in (heard or {}).items()}
+        self._answers = dict(answers or {})
         self._wifi = {name: tuple(cells) for name, cells in (wifi or {}).items()}
         self._location = location
         self._standstills = tuple(standstills)
@@ -186,6 +190,7 @@ class FakeHost:
         self._input_counts = input_counts
         self._hops = dict(hops or {})
         self.asked_names: list[str] = []
+        self.asked_neighbours: list[str] = []
         self.connected: list[tuple[str, int]] = []
         self.join(routes=routes, used=used, names=names, rtt_ms=rtt_ms)
 
@@ -351,6 +356,12 @@ class FakeHost:
         if group not in self._heard:
             raise HostError(f"{group} on {interface}: Address already in use")
         return self._heard[group]
+
+    def ask_neighbour(self, interface: str, address: str) -> Answer | None:
+        if (interface, address) not in self._neighbours:
+            raise HostDeniedError(f"{address} on {interface}: not a neighbour")
+        self.asked_neighbours.append(address)
+        return self._answers.get(address)
 
     def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
         if interface not in self._wifi:

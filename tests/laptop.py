@@ -24,6 +24,7 @@ from agent.wire.signals import (
     InputDevice,
     InputHour,
     KeyedHash,
+    KvmAnswers,
     LandmarkRtt,
     LandmarkTimes,
     Neighbour,
@@ -291,6 +292,8 @@ NEIGHBOURS = Neighbours(
     names_heard=True,
 )
 """A household with a printer."""
+KVM_ANSWERS = KvmAnswers(asked=False)
+"""Nobody in that household is of a make that would be asked."""
 WIFI_NETWORKS = WifiNetworks(
     day="2026-11-20",
     looks=61,

@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from .networks import NetworkHost
 from .things import (
     Adapter,
+    Answer,
     FileStamp,
     Fix,
     HidDevice,
@@ -31,6 +32,7 @@ from .things import (
 
 __all__ = [
     "Adapter",
+    "Answer",
     "FileStamp",
     "Fix",
     "HidDevice",

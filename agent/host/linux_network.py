@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
-from agent.host import Fix, HopAnswer, Neighbour, Route, WifiCell
+from agent.host import Answer, Fix, HopAnswer, Neighbour, Route, WifiCell
 
 from . import dns, overhearing
 from .connecting import connect_times
@@ -44,6 +44,11 @@ class LinuxNetwork(ABC):
 
     def overhear(self, interface: str, group: str, port: int, listen_s: float = 2.0) -> tuple[bytes, ...]:
         return overhearing.overhear(interface, group, port, listen_s)
+
+    def ask_neighbour(self, interface: str, address: str) -> Answer | None:
+        from . import asking  # most laptops never ask
+
+        return asking.ask(self.neighbours(), interface, address)
 
     def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
         from . import nl80211  # most laptops never ask

@@ -15,7 +15,7 @@ from .connecting import connect_times
 from .macos_interfaces import LIST, adapters, parse_ifconfig, parse_kinds
 from .macos_routes import Row, chosen, defaults, parse_routes
 from .macos_sockets import plain_address
-from .things import Adapter, Fix, HopAnswer, Neighbour, Route, Standstill, WifiCell
+from .things import Adapter, Answer, Fix, HopAnswer, Neighbour, Route, Standstill, WifiCell
 
 MAX_LIST_BYTES: Final = 256 * 1024
 MAX_NEIGHBOURS: Final = 10_000
@@ -66,6 +66,10 @@ class MacosNetwork(ABC):
         """macOS asks its user before a program may listen to the local network, so this agent does not."""
         del port, listen_s
         raise HostError(f"{group} on {interface}: not listened to on macOS")
+
+    def ask_neighbour(self, interface: str, address: str) -> Answer | None:
+        """macOS asks its user before a program may talk to the local network, so this agent does not."""
+        raise HostError(f"{address} on {interface}: not asked on macOS")
 
     def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
         """macOS tells them to programs of a person's session that may know the location, not to a service."""

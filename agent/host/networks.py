@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
-from .things import Fix, HopAnswer, Neighbour, Route, WifiCell
+from .things import Answer, Fix, HopAnswer, Neighbour, Route, WifiCell
 
 
 class NetworkHost(Protocol):
@@ -47,6 +47,16 @@ class NetworkHost(Protocol):
 
         Raises:
             HostError: it may not be listened to.
+        """
+        ...
+
+    def ask_neighbour(self, interface: str, address: str) -> Answer | None:
+        """What a neighbour of this machine says of itself on ports 443 and 80, within two seconds; None where it says
+        nothing. No router carries the question on.
+
+        Raises:
+            HostDeniedError: it is no neighbour on this interface, or has no IPv4 address.
+            HostError: this system lets no service ask.
         """
         ...
 

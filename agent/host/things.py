@@ -98,6 +98,15 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     """The six bytes by which it is reached."""
 
 
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a neighbour says of itself. It stays on the laptop."""
+
+    certificate: tuple[str, ...] = ()
+    """Organisations and common names in its certificate; empty where it has none."""
+    title: str = ""
+    """Of its page; empty where there is none."""
+
+
 class WifiCell(msgspec.Struct, frozen=True, kw_only=True):
     """One Wi-Fi network that was heard lately."""
 

@@ -7,7 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from agent.host import Adapter, Fix, HopAnswer, HostError, Neighbour, Route, Socket, Standstill, TcpInfo, WifiCell
+from agent.host import (
+    Adapter,
+    Answer,
+    Fix,
+    HopAnswer,
+    HostError,
+    Neighbour,
+    Route,
+    Socket,
+    Standstill,
+    TcpInfo,
+    WifiCell,
+)
 
 from . import dns
 from .connecting import connect_times
@@ -88,6 +100,11 @@ class WindowsNetwork:
         """Windows asks its user before a program may listen (its firewall), so this agent does not."""
         del port, listen_s
         raise HostError(f"{group} on {interface}: not listened to on Windows")
+
+    def ask_neighbour(self, interface: str, address: str) -> Answer | None:
+        from . import asking  # most laptops never ask
+
+        return asking.ask(self.neighbours(), interface, address)
 
     def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
         """Windows tells them to programs of a person's session that may know the location, not to a service."""

@@ -20,8 +20,8 @@ import msgspec
 
 import agent.host
 from agent.hashing import keyed_hashes
-from agent.host import Host, HostError, Route
-from agent.network import read_interfaces, through_tunnel, ways_out
+from agent.host import Host, HostError
+from agent.network import direct_routes, is_router, place_of, router_of
 from agent.probe import Given, Noted, Probe, Unavailable
 from agent.surroundings import MDNS, Known, is_of_chance, names_in, names_one_device
 from agent.wire.signals import KeyedHash, KnownNeighbour, Neighbour, Neighbours
@@ -77,17 +77,17 @@ def collect(given: Given) -> Noted:
     """
     host = given.host
     now = host.now()
-    routes = _direct_routes(host)
+    routes = direct_routes(host)
     if not routes:
         raise Unavailable("absent", "no network to look at")
     nearby = [one for one in host.neighbours() if names_one_device(one.hardware)]
-    router = _router(routes, nearby)
+    router = router_of(routes, nearby)
     memory = read_memory(given.notes.get(Neighbours.kind, b""))
-    place = router.hardware.hex() if router is not None else f"none on {routes[0].interface}"
+    place = place_of(routes, router)
     network = memory.networks.pop(place, None) or Network()
     known = Known(given.settings.neighbours)
     here = {one.interface for one in routes}
-    others = [one for one in nearby if one.interface in here and not _is_router(one, routes)]
+    others = [one for one in nearby if one.interface in here and not is_router(one, routes)]
     _remember(network, others, now)
     if _is_due(network.listened_at, now):
         # Where nothing may be heard, it is tried again the next time.
@@ -117,21 +117,6 @@ def read_memory(note: bytes) -> Memory:
         return msgspec.json.decode(note, type=Memory) if note else Memory()
     except (msgspec.DecodeError, RecursionError):
         return Memory()
-
-
-def _direct_routes(host: Host) -> list[Route]:
-    """Ways to the internet that end at a router on this laptop's own network, not in a tunnel; the used ones first."""
-    interfaces, ways = read_interfaces(host), ways_out(host)
-    return [one for one in (*ways.used, *ways.default) if one.gateway and not through_tunnel(one, interfaces)]
-
-
-def _is_router(one: agent.host.Neighbour, routes: Iterable[Route]) -> bool:
-    return any((one.interface, one.address) == (route.interface, route.gateway) for route in routes)
-
-
-def _router(routes: Iterable[Route], nearby: list[agent.host.Neighbour]) -> agent.host.Neighbour | None:
-    found = (one for route in routes for one in nearby if _is_router(one, (route,)))
-    return next(found, None)
 
 
 def _remember(network: Network, others: Iterable[agent.host.Neighbour], now: datetime) -> None:

@@ -71,6 +71,10 @@ class NeighbourProduct(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     but a dot."""
     services: tuple[str, ...] = ()
     """Services that it announces, such as _pikvm._tcp."""
+    certificates: tuple[str, ...] = ()
+    """Organisations or common names in its certificate, whatever their case; * stands for any characters."""
+    titles: tuple[str, ...] = ()
+    """Titles of its page, in the same way."""
 
 
 class NeighbourTable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

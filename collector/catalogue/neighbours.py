@@ -33,6 +33,13 @@ Service = Annotated[
     str, msgspec.Meta(pattern=r"\A_[a-z0-9-]{1,15}\._(tcp|udp)\Z", description="a service, such as _pikvm._tcp")
 ]
 
+Words = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=4, max_length=64, description="4 to 64 characters as it says them of itself, * for any others"
+    ),
+]
+
 
 class Makers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Makers of one class of devices."""
@@ -48,6 +55,8 @@ class NetworkProduct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     prefixes: tuple[Prefix, ...] = ()
     names: tuple[Name, ...] = ()
     services: tuple[Service, ...] = ()
+    certificates: tuple[Words, ...] = ()
+    titles: tuple[Words, ...] = ()
     source: Sentence
     """Where the facts come from."""
 
@@ -72,7 +81,14 @@ def load(products: Collection[str], path: Path = SHIPPED) -> NeighbourTable:
     return NeighbourTable(
         makers=tuple(MakerPrefixes(device_class=each.device_class, prefixes=each.prefixes) for each in file.makers),
         products=tuple(
-            NeighbourProduct(id=each.id, prefixes=each.prefixes, names=each.names, services=each.services)
+            NeighbourProduct(
+                id=each.id,
+                prefixes=each.prefixes,
+                names=each.names,
+                services=each.services,
+                certificates=each.certificates,
+                titles=each.titles,
+            )
             for each in file.products
         ),
     )
@@ -83,8 +99,12 @@ def _wrong(file: _File, products: Collection[str]) -> Iterator[tuple[str, str]]:
     for index, product in enumerate(file.products):
         if product.id not in products:
             yield f"products[{index}].id", f"{product.id} is no product of hardware.yaml"
-        if not (product.prefixes or product.names or product.services):
-            yield f"products[{index}].id", f"{product.id} needs a prefix, a name or a service"
+        if not (product.prefixes or product.names or product.services or product.certificates or product.titles):
+            yield f"products[{index}].id", f"{product.id} needs a prefix, a name, a service, a certificate or a title"
+        for field in ("certificates", "titles"):
+            for words in getattr(product, field):
+                if len(words.replace("*", "")) < 4:
+                    yield f"products[{index}].{field}", f"{words} would fit too much: give 4 characters besides the *"
     listed = [(f"makers[{n}].prefixes", each.prefixes) for n, each in enumerate(file.makers)]
     listed += [(f"products[{n}].prefixes", each.prefixes) for n, each in enumerate(file.products)]
     for place, prefixes in listed:

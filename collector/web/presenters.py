@@ -38,6 +38,7 @@ MEASURED: Final = {
     "input_activity": "Counts of input",
     "session_timing": "Timing of control sessions",
     "neighbours": "Devices in its network",
+    "kvm_answers": "What boxes in its network say they are",
     "wifi_networks": "Wi-Fi networks around it",
     "os_location": "Where the system says it is",
     "sensors": "Radios and location service",

@@ -25,7 +25,7 @@ def test_a_real_report_of_this_machine_is_kept_and_judged(chain: Chain) -> None:
     made = chain.assessment()
     assert made.coverage.total == len(list(Path("collector/rules").glob("*.yaml")))
     assert made.coverage.known > made.coverage.total / 2
-    expected = {probe.kind for probe in PROBES if not probe.on_request}
+    expected = {probe.kind for probe in PROBES if not probe.signal.on_request}
     assert {row[0] for row in chain.rows("SELECT kind FROM signals")} == expected
     assert chain.rows("SELECT count(*) FROM signals WHERE unreadable != ''") == [(0,)]
 
@@ -38,7 +38,7 @@ def test_a_quiet_laptop_says_nothing_twice(chain: Chain) -> None:
 
     ((state, last, quiet_from),) = chain.rows("SELECT state, last_sequence, quiet_from FROM streams")
     known = msgspec.json.decode(state)
-    asked_for = {probe.kind for probe in PROBES if not probe.on_request}
+    asked_for = {probe.kind for probe in PROBES if not probe.signal.on_request}
     assert set(known["stable"]) == STABLE_KINDS & asked_for
     assert last == 5
     if chain.rows("SELECT count(*) FROM sessions") == [(0,)]:

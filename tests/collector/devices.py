@@ -32,7 +32,7 @@ from collector.judgement.view import (
     SessionTrack,
     UseDay,
 )
-from tests.laptop import AGENT_INTEGRITY, HOPS, NEIGHBOURS, PLATFORM, SENSORS
+from tests.laptop import AGENT_INTEGRITY, HOPS, KVM_ANSWERS, NEIGHBOURS, PLATFORM, SENSORS
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 DEVICE = "0190a8c0-0000-7000-8000-00000000000a"
@@ -144,7 +144,7 @@ def view(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
 
 def whole(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
     """The same laptop, of which everything is known that a laptop can tell: no rule about it lacks a verdict."""
-    told = (PLATFORM, NEIGHBOURS, SENSORS, AGENT_INTEGRITY, HOPS, nothing_before(), *measured)
+    told = (PLATFORM, NEIGHBOURS, KVM_ANSWERS, SENSORS, AGENT_INTEGRITY, HOPS, nothing_before(), *measured)
     known = {
         "landmark_days": landmark_week(),
         "use_days": use_week(),

@@ -66,6 +66,15 @@ def test_a_home_lab_with_a_box_that_is_not_attached_stays_below_an_alert() -> No
     assert not alerts(made)
 
 
+def test_a_home_lab_whose_box_says_itself_what_it_is_weighs_a_little_more_and_alerts_nobody() -> None:
+    said = signals.KvmAnswers(asked=True, products=(signals.KvmAnswer(product="pikvm", by="certificate"),))
+    quiet, made = (judged(view(PLATFORM, in_network("pikvm"), SENSORS, *more)) for more in ((), (said,)))
+    assert found(made) == {"kvm-on-network", "kvm-answered-on-network"}
+    assert quiet.risk_score < made.risk_score
+    assert made.band == "none"
+    assert not alerts(made)
+
+
 def test_a_home_lab_whose_box_the_organisation_knows() -> None:
     assert found(judged(view(PLATFORM, in_network("pikvm")), allowed_hardware=("pikvm",))) == set()
 

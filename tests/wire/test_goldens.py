@@ -25,6 +25,8 @@ from agent.wire.signals import (
     HopsBy,
     KeyedHash,
     KnownNeighbour,
+    KvmAnswer,
+    KvmAnswers,
     RelayedSession,
     RemoteSessions,
     RemoteTool,
@@ -124,6 +126,9 @@ def sample(name: str) -> wire.Report:
         stop = Stop(at=NOON - timedelta(hours=5), seconds=7200.0)
         agent = msgspec.structs.replace(AGENT_INTEGRITY, package="changed", changed_files=1, stops=(stop,))
         return laptop.report(NOON, around, WIFI_NETWORKS, OS_LOCATION, SENSORS, agent, **fixed)
+    if name == "answers":
+        said = KvmAnswer(product="jetkvm", by="certificate"), KvmAnswer(product="pikvm", by="title")
+        return laptop.report(NOON, KvmAnswers(asked=True, products=said), **fixed)
     if name == "timing":
         answered = timing_window((Event(0, True, 1200), Event(90_000, False, 10), Event(500_000, True, 40_000)))
         return laptop.report(NOON, timing(answered), **fixed)
@@ -203,6 +208,7 @@ def test_a_released_report_decodes_for_ever(path: Path) -> None:
         "habits",
         "input",
         "timing",
+        "answers",
         "history",
         "surroundings",
         "hops",

@@ -13,6 +13,7 @@ from .base import Count, Signal
 from .network import KeyedHash
 
 DeviceClass = Literal["kvm", "travel_router", "router", "phone", "printer", "computer", "camera", "other", "unknown"]
+AnsweredBy = Literal["certificate", "title"]
 Day = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 
 
@@ -60,6 +61,33 @@ class Neighbours(Signal, frozen=True, kw_only=True, omit_defaults=True):
     """What the maker of that machine makes; empty where it is the router itself, or not known."""
     names_heard: bool = False
     """Names that devices call out by themselves (multicast DNS) were listened to for a moment."""
+
+
+class KvmAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A product of the signed table that a device in the same network said that it is."""
+
+    product: str
+    """Id of the product, such as jetkvm."""
+    by: AnsweredBy
+    """Said in its certificate, or in the title of its page. The words themselves are not sent."""
+
+
+class KvmAnswers(Signal, frozen=True, kw_only=True, omit_defaults=True):
+    """What devices of makers of remote-control boxes say of themselves when their page is opened. Only where the policy
+    asks for it; devices of other makers are not asked."""
+
+    kind: ClassVar[str] = "kvm_answers"
+    stable: ClassVar[bool] = True
+    on_request: ClassVar[bool] = True
+    purpose: ClassVar[str] = (
+        "Whether a device in the laptop's network that is made by a maker of remote-control boxes says that it is one, "
+        "when its page is opened: a maker's address alone may be another device's."
+    )
+
+    asked: bool
+    """A device of this network was asked within 7 days: there was one of such a maker."""
+    products: tuple[KvmAnswer, ...] = ()
+    """Products that devices of this network said they are within 7 days, sorted."""
 
 
 class Sensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

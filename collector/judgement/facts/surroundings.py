@@ -6,12 +6,21 @@ with a home lab have one. Such a box says more where something that such boxes a
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeVar
+
 import msgspec
 
 from agent.wire import signals
 from collector.judgement.given import Given
 
-BY: dict[str, str] = {"address": "the maker's part of its hardware address", "name": "the name that it called itself"}
+BY: Final[Mapping[str, str]] = {
+    "address": "the maker's part of its hardware address",
+    "name": "the name that it called itself",
+    "certificate": "its own answer, in its certificate",
+    "title": "its own answer, on its page",
+}
+S = TypeVar("S", bound=signals.Signal)
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,23 +31,43 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     was seen and the network was looked at once alone."""
     kvm_signs: tuple[str, ...] | None = None
     """By what they were recognised."""
+    kvm_answered: tuple[str, ...] | None = None
+    """Those of them that said so themselves when their page was opened, where the policy lets laptops ask.
+    Unknown where nobody asked; empty where nobody said anything of the kind, or there was nobody to ask."""
     travel_router: bool | None = None
     """The router, or the machine that gives out addresses, is made by a maker of travel routers. Unknown where its
     address was drawn by chance."""
 
 
 def derive(given: Given) -> Surroundings:
-    """Compare what was seen with policy and hardware tables."""
-    newest = given.view.newest.get(signals.Neighbours.kind)
-    if newest is None or not isinstance(newest.signal, signals.Neighbours):
-        return Surroundings()
-    seen = newest.signal
-    barred = [each for each in seen.known if not given.hardware_allowed((each.product,))]
-    names = {each.product: given.hardware.products.get(each.product, each.product) for each in barred}
-    routers = {seen.gateway_class, seen.dhcp_class} - {None}
+    """Compare what was seen, and what was answered, with policy and hardware tables."""
+    seen = _newest(given, signals.Neighbours)
+    answers = _newest(given, signals.KvmAnswers)
+    known = _barred(given, seen.known) if seen is not None else []
+    answered = _barred(given, answers.products) if answers is not None else []
+    routers = {seen.gateway_class, seen.dhcp_class} - {None} if seen is not None else set()
     travelling = "travel_router" in routers
+    told = sorted(f"{name} by {BY[by]}" for name, by in known + answered)
     return Surroundings(
-        kvm=tuple(sorted(set(names.values()))) if barred or seen.settled else None,
-        kvm_signs=tuple(sorted(f"{names[each.product]} by {BY[each.by]}" for each in barred)),
+        kvm=_names(known + answered) if told or (seen is not None and seen.settled) else None,
+        kvm_signs=tuple(told) if told or seen is not None else None,
+        kvm_answered=_names(answered) if answers is not None else None,
         travel_router=None if not travelling and (not routers or "unknown" in routers) else travelling,
     )
+
+
+def _newest(given: Given, of: type[S]) -> S | None:
+    newest = given.view.newest.get(of.kind)
+    return newest.signal if newest is not None and isinstance(newest.signal, of) else None
+
+
+def _barred(
+    given: Given, told: Iterable[signals.KnownNeighbour] | Iterable[signals.KvmAnswer]
+) -> list[tuple[str, str]]:
+    """Name of each product that the policy does not allow, and by what it was recognised."""
+    barred = (each for each in told if not given.hardware_allowed((each.product,)))
+    return [(given.hardware.products.get(each.product, each.product), each.by) for each in barred]
+
+
+def _names(told: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(sorted({name for name, _ in told}))

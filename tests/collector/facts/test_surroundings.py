@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from agent.wire import signals
-from agent.wire.signals import KnownNeighbour, Neighbours, Sensor, Sensors, Stop
+from agent.wire.signals import KnownNeighbour, KvmAnswer, KvmAnswers, Neighbours, Sensor, Sensors, Stop
 from collector.judgement.facts import integrity, network, sensors, surroundings
+from collector.judgement.policy import Policy
 from tests.collector.devices import NOW, POLICY, failed, given, view
 from tests.laptop import AGENT_INTEGRITY, NEIGHBOURS, NETWORK, SENSORS, THROUGH_VPN
 
@@ -40,6 +41,31 @@ def test_a_box_that_the_policy_allows_is_none() -> None:
     policy = msgspec.structs.replace(POLICY, allowed_hardware=("pikvm",))
     seen = msgspec.structs.replace(NEIGHBOURS, known=(BOX,))
     assert surroundings.derive(given(view(seen), policy)).kvm == ()
+
+
+def answered(*products: str, policy: Policy = POLICY, **around: Any) -> surroundings.Surroundings:
+    told = KvmAnswers(asked=True, products=tuple(KvmAnswer(product=each, by="title") for each in products))
+    seen = msgspec.structs.replace(NEIGHBOURS, **around)
+    return surroundings.derive(given(view(seen, told), policy))
+
+
+def test_a_box_that_said_so_itself_is_told_apart_from_one_whose_address_speaks() -> None:
+    by_address = KnownNeighbour(product="jetkvm", by="address")
+    found = answered("jetkvm", known=(by_address, BOX))
+    assert (found.kvm, found.kvm_answered) == (("JetKVM", "PiKVM"), ("JetKVM",))
+    assert found.kvm_signs is not None
+    assert "JetKVM by its own answer, on its page" in found.kvm_signs
+
+
+def test_an_answer_alone_is_enough_and_an_allowed_product_is_none() -> None:
+    assert answered("jetkvm", settled=False).kvm == ("JetKVM",)
+    allowed = answered("jetkvm", policy=msgspec.structs.replace(POLICY, allowed_hardware=("jetkvm",)))
+    assert (allowed.kvm, allowed.kvm_answered) == ((), ())
+
+
+def test_where_nobody_may_ask_nothing_is_known_of_answers() -> None:
+    assert around(known=(BOX,)).kvm_answered is None
+    assert answered().kvm_answered == ()
 
 
 def test_a_network_that_was_looked_at_once_proves_nothing_missing() -> None:

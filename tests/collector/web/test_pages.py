@@ -58,9 +58,8 @@ def test_the_device_page_says_what_could_not_be_measured(world: World, browse: A
 def test_what_nobody_asks_for_is_no_gap_on_the_device_page(world: World, browse: Any) -> None:
     page = words(browse("viewer").get(f"/devices/{world.farm_laptop().device_id}"))
     assert "Counts of input : the laptop has not reported it." not in page
-    assert (
-        "Not asked for by the policy: Counts of input, Where the system says it is, Wi-Fi networks around it." in page
-    )
+    unasked = "Counts of input, What boxes in its network say they are, Where the system says it is, Wi-Fi networks"
+    assert f"Not asked for by the policy: {unasked} around it." in page
     assert "rules that need them are left out of the coverage." in page
 
 
