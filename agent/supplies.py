@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from agent.host import Host, HostError
+from agent.host import Host
 from agent.host.commands import MAC_BATTERY, MAC_LID
 
 SUPPLIES: Final = "/sys/class/power_supply"
@@ -35,9 +35,13 @@ class Supplied(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(host: Host) -> Supplied:
-    """Read each power supply and each lid switch. A machine with none of them is no failure: desktops are so."""
+    """Read each power supply and each lid switch. A machine with none of them is no failure: desktops are so.
+
+    Raises:
+        HostError: the machine does not let them be read, or on a Mac ioreg does not answer.
+    """
     if host.system == "macos":
-        return parse_mac(_said(host, MAC_BATTERY), _said(host, MAC_LID))
+        return parse_mac(host.run(MAC_BATTERY), host.run(MAC_LID))
     if (told := host.power()) is not None:
         return Supplied(on_mains=told.on_mains, has_battery=told.has_battery, lid_closed=told.lid_closed)
     supplies = {name: _supply(host, name) for name in host.list_dir(SUPPLIES)}
@@ -54,7 +58,7 @@ def read(host: Host) -> Supplied:
 def wear(host: Host, supplied: Supplied) -> tuple[int | None, int | None]:
     """Charging cycles of the first battery, and what it still holds in percent of what it held new."""
     if host.system == "macos":
-        return parse_mac_wear(_said(host, MAC_BATTERY))
+        return parse_mac_wear(host.run(MAC_BATTERY))
     if not supplied.battery:
         return None, None
     cycles = _count(host, f"{supplied.battery}/cycle_count")
@@ -123,10 +127,3 @@ def _supply(host: Host, name: str) -> Supply:
 def _count(host: Host, path: str) -> int | None:
     text = (host.read_text(path) or "").strip()
     return int(text) if text.isdecimal() and len(text) < 16 else None
-
-
-def _said(host: Host, command: Sequence[str]) -> str:
-    try:
-        return host.run(command)
-    except HostError:
-        return ""
