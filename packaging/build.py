@@ -36,6 +36,8 @@ COMPILED = ("cffi", "msgspec", "pynacl", "pyyaml")
 LEFT_OUT = re.compile(r"^(cffi/|yaml/_yaml\.|.*/(_testing|tests?)/|[^/]+\.dist-info/(RECORD|WHEEL|entry_points\.txt))")
 """PyNaCl needs the compiled half of cffi alone; the configuration is read by PyYAML's Python half."""
 
+MANIFEST = msi.MANIFEST
+
 
 class BuildError(Exception):
     """A package cannot be built. The message says what is wrong and what to do."""
@@ -156,7 +158,8 @@ def _msi(options: argparse.Namespace, agent: Path) -> Path:
         raise BuildError(f"{python}: no libraries are locked for its version; take one of {', '.join(PYTHONS)}")
     with tempfile.TemporaryDirectory(prefix="farhand-build-") as folder:
         unpack(Path(folder), [*_fetch(locked, WINDOWS, options.cache), agent])
-        return msi.build(python, options.msi_sha256, Path(folder), options.version, options.to, int(epoch()))
+        listed = manifest(Path(folder), options.version)
+        return msi.build(python, options.msi_sha256, Path(folder), listed, options.version, options.to, int(epoch()))
 
 
 def wheel(project: Path, to: Path, environment: dict[str, str]) -> Path:
@@ -180,7 +183,7 @@ def _package(kind: str, architecture: str, named: str, folder: Path, to: Path, e
 def _stage(folder: Path, wheels: Iterable[Path], named: str, made_at: int) -> None:
     """Lay out all that goes into a package, with one time and fixed modes, whatever they are in this checkout."""
     unpack(folder / "site", wheels)
-    (folder / "manifest.sha256").write_text(manifest(folder / "site", named))
+    (folder / MANIFEST).write_text(manifest(folder / "site", named))
     shutil.copytree(LINUX, folder / "linux")
     shutil.copytree(ROOT / "docs", folder / "docs")
     for path in (folder, *folder.rglob("*")):

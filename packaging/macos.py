@@ -81,6 +81,7 @@ def lay_out(to: Path, wheels: Iterable[Path], architecture: str, python: Path | 
     root = to / "root"
     agent = root / AGENT
     build.unpack(agent / "site", wheels)
+    (agent / build.MANIFEST).write_text(build.manifest(agent / "site", build.version()))
     (agent / "lib" / f"python{PYTHON}").mkdir(parents=True)
     (agent / "lib" / f"python{PYTHON}" / "site-packages").symlink_to("../../site")
     (agent / "bin").mkdir()

@@ -24,6 +24,8 @@ SERVICE = "pythonw.exe"
 """Stands in farhand-agent.wxs itself, because the service belongs to it."""
 NEEDED = ("python.exe", SERVICE)
 BYTECODE = "__pycache__"
+MANIFEST = "manifest.sha256"
+"""The list by which the agent knows its own files, beside its folder `site`."""
 TOOLS = ("wixl", "msibuild")
 PYTHON = re.compile(r"python(3\d+)\._pth")
 LEFT_OUT = re.compile(r"^(_msi|_sqlite3|winsound|_multiprocessing|_overlapped|_elementtree)\.pyd$|^sqlite3\.dll$")
@@ -40,13 +42,14 @@ def why_not() -> str | None:
     return f"{', '.join(missing)} not installed (Debian: wixl, msitools)" if missing else None
 
 
-def build(python: Path, digest: str, site: Path, named: str, to: Path, made_at: int) -> Path:
+def build(python: Path, digest: str, site: Path, listed: str, named: str, to: Path, made_at: int) -> Path:
     """Build the installer.
 
     Args:
         python: the embeddable package of python.org for amd64, a .zip.
         digest: its SHA-256, as python.org publishes it.
         site: the agent and its libraries for this Python, unpacked.
+        listed: the list of these files.
         named: the version; Windows compares its first three numbers.
         made_at: time of every file in it, in seconds since 1970.
 
@@ -63,7 +66,7 @@ def build(python: Path, digest: str, site: Path, named: str, to: Path, made_at: 
     with tempfile.TemporaryDirectory(prefix="farhand-msi-") as name:
         folder = Path(name)
         tree = folder / "tree"
-        _lay_out(tree, python, site)
+        _lay_out(tree, python, site, listed)
         for path in (tree, *tree.rglob("*")):
             os.utime(path, (made_at, made_at))
         (folder / "files.wxs").write_text(fragment(tree), encoding="utf-8")
@@ -167,8 +170,8 @@ def _id(kind: str, name: str) -> str:
     return f"{kind}{hashlib.sha256(name.encode()).hexdigest()[:40]}"
 
 
-def _lay_out(tree: Path, python: Path, site: Path) -> None:
-    """Python, where it looks for modules, the commands, and the agent with its libraries."""
+def _lay_out(tree: Path, python: Path, site: Path, listed: str) -> None:
+    """Python, where it looks for modules, the commands, and the agent with its libraries and their list."""
     number = python_version(python).replace(".", "")
     with zipfile.ZipFile(python) as archive:
         for name in archive.namelist():
@@ -177,6 +180,7 @@ def _lay_out(tree: Path, python: Path, site: Path) -> None:
     _write(tree / f"python{number}._pth", f"python{number}.zip\n.\nsite\n".encode())
     shutil.copy(WINDOWS / "farhand-agent.cmd", tree / "farhand-agent.cmd")
     shutil.copytree(site, tree / "site")
+    _write(tree / MANIFEST, listed.encode())
 
 
 def _write(path: Path, data: bytes) -> None:

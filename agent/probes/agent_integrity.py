@@ -26,9 +26,10 @@ from agent.probe import Given, Noted, Probe, plain
 from agent.wire.signals import AgentIntegrity, Stop
 
 SITE: Final = PurePath(agent.__file__).parents[1].as_posix()
-"""Where the agent's own modules and its libraries lie."""
-MANIFEST: Final = PurePath(SITE).parent.joinpath("manifest.sha256").as_posix()
-"""The list that the package brings: the version, then a line per file as sha256sum writes it."""
+"""Where the agent's own modules and its libraries lie, by the way that Python took: packages link one folder into
+several."""
+MANIFEST: Final = "manifest.sha256"
+"""The list that the package brings, beside that folder: the version, then a line per file as sha256sum writes it."""
 MANIFEST_BYTES: Final = 1024 * 1024
 FILE_BYTES: Final = 32 * 1024 * 1024
 CODE: Final = (".py", ".so", ".pyd", ".pth")
@@ -102,13 +103,14 @@ def read_memory(note: bytes) -> Memory:
 
 def compare(host: Host) -> Files:
     """Look at every file of the list, and at what else lies in their folders."""
+    site = host.real_path(SITE) or SITE
     try:
-        data = host.read_bytes(MANIFEST, MANIFEST_BYTES)
+        data = host.read_bytes(f"{site.rpartition('/')[0]}/{MANIFEST}", MANIFEST_BYTES)
         if data is None:
             return Files("unpackaged")
         version, listed = parse_manifest(data.decode("utf-8", "replace"))
-        changed = [name for name, digest in listed.items() if _digest(host, f"{SITE}/{name}") != digest]
-        added = list(_added(host, listed))
+        changed = [name for name, digest in listed.items() if _digest(host, f"{site}/{name}") != digest]
+        added = list(_added(host, site, listed))
     except HostError:
         return Files("unreadable")
     # The list of another version than runs: a package was just replaced, and the agent is about to start anew.
@@ -131,11 +133,11 @@ def _digest(host: Host, path: str) -> str:
     return hashlib.sha256(data).hexdigest() if data is not None else ""
 
 
-def _added(host: Host, listed: dict[str, str]) -> Iterator[str]:
+def _added(host: Host, site: str, listed: dict[str, str]) -> Iterator[str]:
     """Files of program code that the list does not name, in the folders that it names."""
     folders = {"", *(name.rpartition("/")[0] for name in listed)}
     for folder in sorted(folders):
-        for name in host.list_dir(f"{SITE}/{folder}".rstrip("/")):
+        for name in host.list_dir(f"{site}/{folder}".rstrip("/")):
             path = f"{folder}/{name}".lstrip("/")
             if name.endswith(CODE) and path not in listed:
                 yield path

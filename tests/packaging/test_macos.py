@@ -3,6 +3,7 @@ that plays the disk."""
 
 from __future__ import annotations
 
+import os
 import plistlib
 import re
 import subprocess
@@ -15,10 +16,12 @@ from typing import Any, Final
 
 import pytest
 
+from agent import __version__
 from agent.config import parse
 from agent.host.commands import start_mac_helper
 from agent.host.macos_helper import LISTED
 from agent.host.this_machine import CONFIG_FILE
+from agent.probes.agent_integrity import parse_manifest
 from tests.packaging import built
 from tests.packaging.built import ROOT
 
@@ -105,6 +108,51 @@ def test_the_agents_modules_are_those_of_its_wheel_and_nothing_of_the_collector(
     there = {str(path.relative_to(site)): path.read_bytes() for path in site.rglob("*") if path.is_file()}
     assert {name: data for name, data in there.items() if ".dist-info/" not in name} == expected
     assert all(name.startswith("agent/") for name in expected)
+
+
+def listed(agent: Path) -> dict[str, str]:
+    """The list of the agent's files, which must be of this version."""
+    version, files = parse_manifest((agent / "manifest.sha256").read_text())
+    assert version == __version__
+    return files
+
+
+def digests(site: Path) -> dict[str, str]:
+    files = (path for path in site.rglob("*") if path.is_file())
+    return {path.relative_to(site).as_posix(): sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_list_of_the_agents_files_is_whole_and_where_the_agent_looks_for_it(laid_out: Path) -> None:
+    agent = laid_out / "root" / AGENT
+    assert listed(agent) == digests(agent / "site")
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from agent.host.linux import LinuxHost; "
+        "from agent.probes.agent_integrity import compare; print(compare(LinuxHost()).package)"
+    )
+    command = [sys.executable, "-B", "-c", code, str(agent / "lib" / "python3.13" / "site-packages")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd="/")
+    assert done.stdout == "intact\n"
+
+
+def test_the_list_holds_for_libraries_that_signing_changed(laid_out: Path, tmp_path: Path) -> None:
+    folder, tools = tmp_path / "macos", tmp_path / "tools"
+    subprocess.run(["cp", "-a", laid_out, folder], check=True)
+    site = folder / "root" / AGENT / "site"
+    library = site / "msgspec" / "_core.so"
+    library.parent.mkdir()
+    library.write_text("machine code")
+    tools.mkdir()
+    for name in ("codesign", "pkgbuild", "productbuild", "productsign", "xcrun", "pkgutil", "spctl"):
+        # Signing writes into the file; the other tools have nothing to do with the list.
+        (tools / name).write_text(
+            '#!/bin/sh\nfor f; do :; done\ncase "$0 $f" in *codesign*.so) echo ok >>"$f";; esac\n'
+        )
+        (tools / name).chmod(0o755)
+    signing = {"SIGN_CODE": "a", "SIGN_INSTALLER": "b", "NOTARY_PROFILE": "c"}
+    path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    subprocess.run(["sh", folder / "make-pkg.sh"], env=signing | path, capture_output=True, check=True)
+    assert library.read_text() == "machine codeok\n"
+    assert listed(folder / "root" / AGENT) == digests(site)
 
 
 def test_the_same_source_gives_the_same_bytes(laid_out: Path, python: Path, tmp_path: Path) -> None:

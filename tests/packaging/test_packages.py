@@ -184,7 +184,9 @@ def test_the_rpm_unpacks_verifies_and_runs(packages: dict[str, Path], tmp_path: 
     assert rpm("--query", "--configfiles", "farhand-agent").split() == ["/etc/farhand/agent.yaml"]
     asked = subprocess.run(["rpm", "-qp", "--requires", packages["rpm"]], capture_output=True, text=True, check=True)
     assert {"python3 >= 3.11", "python3 < 3.15", "systemd"} <= set(asked.stdout.splitlines())
-    site = root / "usr" / "lib" / "farhand-agent" / "site"
+    home = root / "usr" / "lib" / "farhand-agent"
+    python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    site = home / "lib" / python / "site-packages"  # as the agent's own Python finds it
     code = f"import sys; sys.path.insert(0, {str(site)!r}); from agent.cli import main; sys.exit(main(['--version']))"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"farhand-agent {__version__}"

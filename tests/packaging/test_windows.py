@@ -7,11 +7,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from agent import __version__
+from agent.probes.agent_integrity import parse_manifest
 from tests.packaging.built import ROOT, WHEELS
 from tests.packaging.container import until
 from tests.packaging.wine import Collector, Wine, installer, why_not, windows_python
@@ -22,7 +25,7 @@ NEEDS_WINE = pytest.mark.skipif(why_not() is not None, reason=f"no Windows can b
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    missing = [name for name in ("wixl", "msibuild", "msiinfo") if shutil.which(name) is None]
+    missing = [name for name in ("wixl", "msibuild", "msiinfo", "msiextract") if shutil.which(name) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
     return installer(tmp_path_factory.mktemp("msi"))
@@ -52,6 +55,16 @@ def test_it_holds_the_agent_and_no_rule_and_every_file_has_its_own_lasting_id(bu
     assert len(ids) == len(set(ids)) > 100
     # Windows Installer takes two installers for the same product's by these: they never change.
     assert "{5B8F9C0E-7E0B-4B1F-8F4C-0B7F3C7C2A11}" in ids
+
+
+def test_the_list_of_the_agents_files_is_that_of_the_files_in_it(built: Path, tmp_path: Path) -> None:
+    subprocess.run(["msiextract", "--directory", str(tmp_path), str(built)], capture_output=True, check=True)
+    (site,) = (path for path in tmp_path.rglob("site") if path.is_dir())
+    version, listed = parse_manifest((site.parent / "manifest.sha256").read_text())
+    files = {path.relative_to(site).as_posix(): path for path in site.rglob("*") if path.is_file()}
+    assert version == __version__
+    assert listed == {name: sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    assert {"agent/windows_service.py", "msgspec/__init__.py"} <= set(listed)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +113,7 @@ def test_the_service_enrols_reports_and_says_last_words_and_removal_leaves_the_s
     kinds = {one["kind"]: one for one in json.loads(said)["measurements"]}
     assert kinds["clock"]["data"]["timezone"].count("/") >= 1
     assert kinds["remote_tools"]["data"]["catalogue_version"] >= 1
+    assert kinds["agent_integrity"]["data"]["package"] == "intact"
 
     status, said = wine.agent("run")
     assert status == 2

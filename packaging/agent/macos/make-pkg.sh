@@ -15,6 +15,16 @@ find "$agent/site" "$agent/python" -type f \( -name '*.so' -o -name '*.dylib' \)
 find "$agent/python/bin" -type f -perm +111 -print0 |
     xargs -0 codesign --force --timestamp --options runtime --identifier org.farhand.agent --sign "$SIGN_CODE"
 
+# Signing changed libraries: the list by which the agent knows its own files is made of what is packed.
+listed="$agent/manifest.sha256"
+(
+    cd "$agent/site"
+    head -n 1 "$listed"
+    find . -type f | sed 's|^\./||' | LC_ALL=C sort | tr '\n' '\0' | xargs -0 shasum -a 256
+) >"$here/manifest.new"
+cat "$here/manifest.new" >"$listed"
+rm "$here/manifest.new"
+
 pkgbuild --root "$here/root" --scripts "$here/scripts" --identifier org.farhand.agent --version "@VERSION@" \
     --ownership recommended --install-location / "$here/farhand-agent-component.pkg"
 productbuild --distribution "$here/distribution.xml" --package-path "$here" "$here/unsigned.pkg"

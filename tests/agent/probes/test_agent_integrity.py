@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import PurePath
 
 import pytest
 
@@ -12,11 +13,13 @@ import agent
 from agent.host import Standstill
 from agent.probe import Given
 from agent.probes import agent_integrity
-from agent.probes.agent_integrity import MANIFEST, SITE
+from agent.probes.agent_integrity import SITE
 from agent.wire.signals import AgentIntegrity
 from tests.fakes import NOON, FakeHost
 
 FILES = {"agent/cli.py": b"import sys\n", "agent/probes/clock.py": b"CLOCK = 1\n", "msgspec/_core.so": b"\x7fELF"}
+LINKED = "/usr/lib/farhand-agent/site"
+"""To where the packages for Linux and macOS link the folder of each Python's libraries."""
 STATUS = "Name:\tpython\nPPid:\t77\nTracerPid:\t0\n"
 
 
@@ -25,15 +28,17 @@ def manifest(files: Mapping[str, bytes], version: str = agent.__version__) -> st
     return "\n".join([f"farhand-agent {version}", *lines]) + "\n"
 
 
-def packaged(changed: Mapping[str, bytes] | None = None, listed: str | None = None, **more: object) -> FakeHost:
+def packaged(
+    changed: Mapping[str, bytes] | None = None, listed: str | None = None, site: str = LINKED, **more: object
+) -> FakeHost:
     """A laptop on which the package's files lie, some of them replaced or put beside them."""
-    files: dict[str, str | bytes] = {f"{SITE}/{name}": data for name, data in (FILES | (changed or {})).items()}
-    files |= {MANIFEST: listed if listed is not None else manifest(FILES)}
+    files: dict[str, str | bytes] = {f"{site}/{name}": data for name, data in (FILES | (changed or {})).items()}
+    files |= {f"{PurePath(site).parent}/manifest.sha256": listed if listed is not None else manifest(FILES)}
     files |= {"/proc/self/status": STATUS, "/proc/77/status": STATUS, "/proc/self/environ": b"PATH=/usr/bin\0"}
     files |= {"/etc/farhand/agent.yaml": "collector: {}\n"}
     extra = more.pop("files", {})
     assert isinstance(extra, dict)
-    return FakeHost(files=files | extra, **more)  # type: ignore[arg-type]
+    return FakeHost(files=files | extra, links={SITE: site}, **more)  # type: ignore[arg-type]
 
 
 def look(host: FakeHost, note: bytes = b"") -> tuple[AgentIntegrity, bytes]:
@@ -54,6 +59,10 @@ def test_an_installed_agent_that_nobody_touched() -> None:
     assert (signal.debugger, signal.preloaded, signal.missing_rights) == (False, False, ())
     assert signal.configuration_sha256 == hashlib.sha256(b"collector: {}\n").hexdigest()
     assert signal.interpreter_version.startswith("3.")
+
+
+def test_an_agent_whose_folder_is_reached_without_a_link_as_on_windows() -> None:
+    assert twice(packaged(site=SITE)).package == "intact"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +104,7 @@ def test_a_checkout_has_no_list() -> None:
 
 
 def test_a_list_that_may_not_be_read_is_said() -> None:
-    assert look(packaged(denied=[MANIFEST]))[0].package == "unreadable"
+    assert look(packaged(denied=["/usr/lib/farhand-agent/manifest.sha256"]))[0].package == "unreadable"
 
 
 @pytest.mark.parametrize("traced", ["/proc/self/status", "/proc/77/status"])
