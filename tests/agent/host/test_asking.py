@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +25,51 @@ from hypothesis import strategies as st
 from agent.host import Answer, HostDeniedError, Neighbour
 from agent.host.asking import LONGEST_S, MOST_CHARACTERS, MOST_NAMES, ask, ask_ports, parse_certificate, parse_page
 from agent.host.linux import LinuxHost
+from tests.farm.delay_line import why_not
 
+ASK = """
+import json, sys, urllib.request
+from agent.host import Neighbour
+from agent.host.asking import ask
+from agent.host.linux import LinuxHost
+answer = LinuxHost().ask_neighbour("cable", "192.168.7.1")
+claimed = Neighbour(interface="cable", address="198.51.100.7", hardware=bytes(6))
+behind = ask([claimed], "cable", "198.51.100.7")
+page = urllib.request.urlopen("http://198.51.100.7/", timeout=2).read().decode()
+print(json.dumps([answer and answer.title, behind and behind.title, page]))
+"""
+BOX = """
+import http.server
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"<title>JetKVM</title>")
+http.server.HTTPServer(("", 80), Page).serve_forever()
+"""
+NETWORK = """
+set -e
+ip link set lo up
+ip netns add house
+ip link add cable type veth peer name wall netns house
+ip addr add 192.168.7.2/24 dev cable
+ip link set cable up
+ip netns exec house ip link set lo up
+ip netns exec house ip addr add 198.51.100.7/32 dev lo
+ip netns exec house ip addr add 192.168.7.1/24 dev wall
+ip netns exec house ip link set wall up
+ip route add default via 192.168.7.1
+ip netns exec house "$0" -c "$2" >/dev/null 2>&1 & box=$!
+trap 'kill $box' EXIT
+"$0" -c 'import socket, time
+for _ in range(50):
+    try:
+        socket.create_connection(("192.168.7.1", 80), 1).close()
+        break
+    except OSError:
+        time.sleep(0.1)'
+"$0" -c "$1"
+"""
 PAGE = b"HTTP/1.1 200 OK\r\nServer: nginx\r\n\r\n<html><head><TITLE lang='en'>Jet\n KVM &amp; more</title></head>"
 CLOSED = 1
 """tcpmux: nothing listens there."""
@@ -178,6 +225,15 @@ def test_who_is_no_neighbour_is_not_asked() -> None:
         with pytest.raises(HostDeniedError, match="not a neighbour"):
             LinuxHost().ask_neighbour("lo", "127.0.0.1")
         assert port
+
+
+@pytest.mark.netns
+@pytest.mark.skipif(why_not() is not None, reason=why_not() or "")
+def test_a_neighbour_is_asked_and_what_a_router_leads_to_is_not() -> None:
+    command = ["unshare", "--net", "--mount", "sh", "-c", "mount -t tmpfs none /run && " + NETWORK]
+    done = subprocess.run([*command, sys.executable, ASK, BOX], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == ["JetKVM", None, "<title>JetKVM</title>"]
 
 
 def test_a_neighbour_that_no_route_without_a_router_leads_to_is_not_reached() -> None:
