@@ -22,6 +22,11 @@ MOST_USB: Final = 128
 MOST_DISPLAYS: Final = 32
 MOST_EVENTS: Final = 32
 """No agent sends more of one measurement."""
+LONGEST_PORT: Final = 256
+"""No agent sends longer names of ports."""
+MOST_BYTES: Final = 32 * 1024
+"""Of what one device says of itself, as JSON: a dock with all its functions has three thousand. A larger one is judged
+while it is plugged in, and not remembered."""
 SLACK: Final = timedelta(seconds=2)
 """Between two ways to tell the time: signatures have whole seconds, and a report is on its way for a moment."""
 LONGEST: Final = timedelta(days=3650)
@@ -84,8 +89,7 @@ class _Window:
 
     def place(self, claimed: datetime) -> datetime | None:
         """A moment of the laptop's clock in the collector's time; None where it cannot be true."""
-        aware = claimed if claimed.tzinfo else claimed.replace(tzinfo=UTC)
-        seconds = aware.timestamp() - self._skew_s
+        seconds = claimed.timestamp() - self._skew_s
         slack = SLACK.total_seconds()
         if not self._after.timestamp() - slack <= seconds <= self._until.timestamp() + slack:
             return None
@@ -100,10 +104,14 @@ def _present(signal: UsbDevices | Displays) -> dict[bytes, Attachment]:
     """What is there; the moments are filled in by the caller."""
     when = datetime.fromtimestamp(0, UTC)
     if isinstance(signal, UsbDevices):
-        devices = signal.devices[:MOST_USB]
+        devices = filter(_fits, signal.devices[:MOST_USB])
         return {usb_key(each): Attachment(usb=each, first_seen=when, last_seen=when) for each in devices}
-    displays = signal.displays[:MOST_DISPLAYS]
+    displays = filter(_fits, signal.displays[:MOST_DISPLAYS])
     return {display_key(each): Attachment(display=each, first_seen=when, last_seen=when) for each in displays}
+
+
+def _fits(body: UsbDevice | Display) -> bool:
+    return len(msgspec.json.encode(body)) <= MOST_BYTES
 
 
 def _came(each: Attachment, events: tuple[HardwareEvent, ...]) -> Iterator[datetime]:
@@ -136,6 +144,8 @@ def _brief(
     added: dict[str, HardwareEvent] = {}
     found: dict[bytes, Attachment] = {}
     for event in events:
+        if len(event.device) > LONGEST_PORT:
+            continue
         if event.action == "add":
             added[event.device] = event
         elif event.action == "remove" and event.device in added:

@@ -22,6 +22,8 @@ SESSION_MEMORY = timedelta(days=7)
 LONGEST_AGE_S = 3650 * 86_400.0
 """No measurement is taken to be older: a laptop may say anything about its clock and its uptime."""
 MOST_EVIDENCE = 16
+LONGEST_TEXT = 256
+"""Characters of a text that is remembered of a session: no agent sends longer ones, and thousands may be remembered."""
 MOST_SESSIONS = 64
 """Sessions of one measurement that are followed: no agent sends more."""
 
@@ -132,7 +134,13 @@ def sighted_relayed(track: SessionTrack | None, session: RelayedSession, at: dat
     """The session after one more sighting of its signs."""
     if track is None or at - track.last_seen > SESSION_MEMORY:
         track = SessionTrack(
-            tool=session.tool, local_port=0, peer_address="", peer_port=0, first_seen=at, last_seen=at, sightings=0
+            tool=session.tool[:LONGEST_TEXT],
+            local_port=0,
+            peer_address="",
+            peer_port=0,
+            first_seen=at,
+            last_seen=at,
+            sightings=0,
         )
     return msgspec.structs.replace(
         track,
@@ -140,8 +148,12 @@ def sighted_relayed(track: SessionTrack | None, session: RelayedSession, at: dat
         last_seen=max(track.last_seen, at),
         sightings=track.sightings + 1,
         age_s=max(filter(None, (track.age_s, session.age_s)), default=None),
-        evidence=tuple(sorted({*track.evidence, *session.evidence})[:MOST_EVIDENCE]),
+        evidence=tuple(sorted({*track.evidence, *(text[:LONGEST_TEXT] for text in session.evidence)})[:MOST_EVIDENCE]),
     )
+
+
+def _cut(text: str | None) -> str | None:
+    return text[:LONGEST_TEXT] if text is not None else None
 
 
 def _least(one: float | None, other: float | None) -> float | None:
@@ -154,9 +166,9 @@ def sighted(track: SessionTrack | None, session: RemoteSession, at: datetime) ->
     tunnel = session.tunnel
     if track is None or at - track.last_seen > SESSION_MEMORY:
         track = SessionTrack(
-            tool=session.tool,
+            tool=session.tool[:LONGEST_TEXT],
             local_port=session.local_port,
-            peer_address=session.peer_address,
+            peer_address=session.peer_address[:LONGEST_TEXT],
             peer_port=session.peer_port,
             first_seen=at,
             last_seen=at,
@@ -171,8 +183,8 @@ def sighted(track: SessionTrack | None, session: RemoteSession, at: datetime) ->
         min_rtt_ms=_least(track.min_rtt_ms, session.min_rtt_ms),
         bytes_sent=max(track.bytes_sent, session.bytes_sent or 0),
         bytes_received=max(track.bytes_received, session.bytes_received or 0),
-        tunnel_tool=tunnel.tool if tunnel else track.tunnel_tool,
-        tunnel_peer_address=tunnel.peer_address if tunnel else track.tunnel_peer_address,
+        tunnel_tool=tunnel.tool[:LONGEST_TEXT] if tunnel else track.tunnel_tool,
+        tunnel_peer_address=_cut(tunnel.peer_address) if tunnel else track.tunnel_peer_address,
         tunnel_min_rtt_ms=_least(track.tunnel_min_rtt_ms, tunnel.min_rtt_ms if tunnel else None),
     )
 

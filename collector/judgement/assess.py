@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -12,7 +13,7 @@ import msgspec
 from collector.judgement import facts as fact_table
 from collector.judgement import risk
 from collector.judgement.claim import changes_at, claim_digest
-from collector.judgement.engine import Facts, ReadyRule, Reason, missing, split, unknown_facts
+from collector.judgement.engine import Facts, ReadyRule, Reason, in_words, missing, split
 from collector.judgement.facts.egress import settles_at
 from collector.judgement.facts.silence import due_at
 from collector.judgement.findings import Assessment, Coverage, Finding, UnaskedRule, UnknownRule
@@ -26,7 +27,7 @@ from collector.judgement.policy import Policy, Suppression
 from collector.judgement.rule import Rule
 from collector.judgement.view import DeviceView, PastFinding
 
-PLACED_BY: Final = ("expected", "path", "egress", "clock", "session", "hand")
+PLACED_BY: Final = ("expected", "path", "egress", "clock", "session", "hand", "hardware")
 """Facts that tell the three places."""
 PLACED: Final = frozenset({"place", "path"})
 """Causes whose findings compare with the claim: another claim starts them anew."""
@@ -95,11 +96,12 @@ def assess(view: DeviceView, context: Context) -> Assessment:
     for ready in context.rules:
         held = ready.node.holds(facts)
         if held is None:
-            kinds = kinds_behind(unknown_facts(ready.node, facts)) & not_asked_for
+            lacked = missing(ready.node, facts)
+            kinds = kinds_behind(chain.from_iterable(lacked)) & not_asked_for
             if kinds:
                 unasked.append(UnaskedRule(rule_id=ready.rule.id, kinds=tuple(sorted(kinds))))
             else:
-                unknown.append(UnknownRule(rule_id=ready.rule.id, why=missing(ready.node, facts)))
+                unknown.append(UnknownRule(rule_id=ready.rule.id, why=tuple(map(in_words, lacked))))
         before = past.get(ready.rule.id)
         policy_digest = of_claim if ready.rule.cause in PLACED else of_policy
         if held:

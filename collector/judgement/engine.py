@@ -85,7 +85,7 @@ class Comparison(Node):
     def explain(self, facts: Facts) -> Reason:
         held = self.holds(facts)
         if held is None:
-            return Reason(verdict="unknown", text=_unknown(next(self.lacks(facts))))
+            return Reason(verdict="unknown", text=in_words(next(self.lacks(facts))))
         text = f"{'.'.join(self.fact)} = {show(_look(facts, self.fact))} {TESTS[self.test][0]}"
         if self.other is not None:
             text += f" {'.'.join(self.other)} = {show(_look(facts, self.other))}"
@@ -186,17 +186,13 @@ def placeholders(sentence: str) -> tuple[str, ...]:
     return tuple(f"{namespace}.{field}" for namespace, field in _PLACEHOLDER.findall(sentence))
 
 
-def missing(node: Node, facts: Facts) -> tuple[str, ...]:
+def missing(node: Node, facts: Facts) -> tuple[Lacked, ...]:
     """What of the facts a condition lacks, in order, each once."""
-    return tuple(map(_unknown, dict.fromkeys(node.lacks(facts))))
+    return tuple(dict.fromkeys(node.lacks(facts)))
 
 
-def unknown_facts(node: Node, facts: Facts) -> frozenset[str]:
-    """Names of these facts."""
-    return frozenset(name for lacked in node.lacks(facts) for name in lacked)
-
-
-def _unknown(lacked: Lacked) -> str:
+def in_words(lacked: Lacked) -> str:
+    """That these facts are unknown."""
     return f"{' and '.join(lacked)} {'is' if len(lacked) == 1 else 'are'} unknown"
 
 

@@ -43,7 +43,7 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
 
 def kinds_behind(facts: Iterable[str]) -> frozenset[str]:
     """Kinds of which each is needed by one of these facts, given by their full names."""
-    return frozenset(kind for fact in facts for kind in _kinds_behind(fact))
+    return frozenset().union(*map(_kinds_behind, facts))
 
 
 @lru_cache(maxsize=1024)

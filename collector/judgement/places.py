@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from collector.judgement.engine import show
 from collector.judgement.facts.clock import Clock
 from collector.judgement.facts.egress import Egress
 from collector.judgement.facts.expected import Expected
 from collector.judgement.facts.hand import Hand
+from collector.judgement.facts.hardware import Hardware
 from collector.judgement.facts.path import Path
 from collector.judgement.facts.session import Session
 from collector.judgement.findings import Place
 
+HALF_ROUND_KM: Final = 20_000
+"""Nothing on earth is farther from anything."""
+
 
 def places(
-    expected: Expected, path: Path, egress: Egress, clock: Clock, session: Session, hand: Hand
+    expected: Expected, path: Path, egress: Egress, clock: Clock, session: Session, hand: Hand, hardware: Hardware
 ) -> tuple[Place, ...]:
     """What is known about each place."""
-    return _claim(expected), _machine(path, egress, clock), _hand(session, hand)
+    return _claim(expected), _machine(path, egress, clock), _hand(session, hand, hardware)
 
 
 def _claim(expected: Expected) -> Place:
@@ -50,7 +56,7 @@ def _machine(path: Path, egress: Egress, clock: Clock) -> Place:
 def _light(path: Path) -> str:
     if path.unmeasurable:
         return f"Round trips do not place it: {path.unmeasurable}."
-    if path.nearest is None:
+    if path.nearest is None or (path.nearest_within_km or 0) > HALF_ROUND_KM:
         return ""
     within = f"It cannot be farther than {show(path.nearest_within_km)} km from {show(path.nearest)}"
     return f"{within}, which answered in {show(path.nearest_ms)} ms on {show(path.nearest_day)}."
@@ -74,7 +80,7 @@ def _clock(clock: Clock, *, alone: bool) -> str:
     return f"Its clock is set to {zone}, a time zone of {show(clock.countries)}{'; nothing else places it' * alone}."
 
 
-def _hand(session: Session, hand: Hand) -> Place:
+def _hand(session: Session, hand: Hand, hardware: Hardware) -> Place:
     """The farthest that anything bounds; a relay that the laptop itself dialled is no session that came in."""
     if (hand.at_least_km or 0) > (session.far_at_least_km or 0):
         return Place(
@@ -93,6 +99,10 @@ def _hand(session: Session, hand: Hand) -> Place:
             f"at least {show(session.far_at_least_km)} km away.",
             at_least_km=session.far_at_least_km,
         )
+    boxes = tuple(sorted({*(hardware.kvm or ()), *(hardware.posing or ())}))
+    if boxes and not _used(session, hand):
+        sentence = f"{show(boxes)} is attached, or was in the last 30 days: who drives the laptop by it is not seen."
+        return Place(place="hand", known=False, sentence=sentence)
     return Place(
         place="hand", known=session.unsanctioned == 0 and not _used(session, hand), sentence=_near(session, hand)
     )

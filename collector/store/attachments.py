@@ -3,7 +3,7 @@
     for each in attachments.listing(connection, device_id):
         each.kind, each.attachment.first_seen, each.attachment.removed_at
 
-Texts in them are the devices' own: bounded nowhere, so whoever shows them bounds and escapes them.
+Texts in them are the devices' own: bounded together alone, so whoever shows them bounds and escapes them.
 """
 
 from __future__ import annotations

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from agent.wire.signals import RelayedSession, RemoteSession, RemoteSessions, Tunnel
 from collector.judgement.facts import egress
 from collector.judgement.geometry import Point
-from collector.projection import seen_until
+from collector.projection import seen_until, track_sessions
 from tests.collector import devices
 
 MONTH = timedelta(days=30)
@@ -25,6 +26,19 @@ def test_an_address_of_a_day_on_which_it_was_not_seen_was_last_seen_on_the_day_b
     assert [day.day for day in known.seen_on] == [11, 10]
     (same,) = seen_until([track], datetime(2026, 11, 11, 8, tzinfo=UTC), MONTH)
     assert (same.last_seen.hour, same.days) == (8, 0b11)
+
+
+def test_texts_of_sessions_are_remembered_as_long_as_agents_send_them() -> None:
+    """2,048 sessions of a laptop are read at every judgement."""
+    endless = "x" * 100_000
+    tunnel = Tunnel(tool=endless, peer_address=endless, min_rtt_ms=1.0)
+    direct = RemoteSession(tool=endless, local_port=1, peer_address=endless, peer_port=2, tunnel=tunnel)
+    relayed = RelayedSession(tool=endless, evidence=tuple(f"{number}{endless}" for number in range(40)))
+    signal = RemoteSessions(sessions=(direct,), logins=(), relayed=(relayed,))
+    known = track_sessions({}, signal, devices.NOW)
+    again = track_sessions(known, signal, devices.NOW)
+    assert len(known) == len(again) == 2
+    assert all(len(msgspec.json.encode(track)) < 10_000 for track in again.values())
 
 
 def test_who_visits_another_country_jumps_in_no_replay() -> None:
