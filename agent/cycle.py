@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent import enrol, identity, settings, state
+from agent import echo, enrol, identity, settings, state
 from agent.briefing import briefing
 from agent.config import Config
 from agent.delivery import Delivery
@@ -171,7 +171,7 @@ def _orders(disk: Disk, enrolment: Enrolment) -> Orders:
 def _deliver(
     tools: Tools, me: Identity, enrolment: Enrolment, orders: Orders, spool: Spool, memory: Memory, uplink: Uplink
 ) -> Orders:
-    """Send what waits, then fetch newer settings where the collector has some."""
+    """Send what waits, let the collector time the line now and then, and fetch newer settings where it has some."""
     delivery = Delivery(
         host=tools.host,
         spool=spool,
@@ -182,6 +182,8 @@ def _deliver(
     )
     delivery.run()
     answer = delivery.answer
+    if answer is not None and echo.is_due(tools.chance, orders.settings.interval_s):
+        echo.ask(uplink)
     if answer is None or (
         answer.settings_version <= orders.settings.version and answer.catalogue_version <= orders.catalogue_version
     ):

@@ -36,12 +36,15 @@ from .store import assessments
 from .store.database import open_engine, require_current
 from .store.store import Store
 from .web import api_routes, console_routes, exception_handlers, middleware
-from .web.agents import ENROL_PATH, REPORTS_PATH, SETTINGS_PATH, AgentApi
+from .web.agents import ECHO_PATH, ENROL_PATH, REPORTS_PATH, SETTINGS_PATH, AgentApi
 from .web.errors import problem_response
 from .web.keyring import KeyRing
 from .web.limits import RateLimit
 from .web.services import Services
 
+ECHOES_PER_MINUTE = 1
+ECHOES_AT_ONCE = 36
+"""Of one laptop: three series in a row, then one in twelve minutes."""
 ENROLMENTS_PER_MINUTE = 60
 """From one address: a company's laptops enrol through one, a guesser of tokens gets nowhere with 256-bit secrets."""
 
@@ -155,6 +158,8 @@ def _agent_api(shared: Services, publisher: Publisher, known: Knowledge) -> Agen
         hash_secret=load_secret(Path(shared.config.data_dir)),
         reports=RateLimit(limits.reports_per_minute, limits.reports_at_once),
         enrolments=RateLimit(ENROLMENTS_PER_MINUTE, 10 * ENROLMENTS_PER_MINUTE),
+        echoes=RateLimit(ECHOES_PER_MINUTE, ECHOES_AT_ONCE),
+        ends_connections=not shared.config.trusted_proxies,
         now=shared.now,
     )
 
@@ -163,6 +168,7 @@ def _agent_routes(api: AgentApi) -> list[Route]:
     return [
         Route(REPORTS_PATH, _Plain(api.report), methods=["POST"]),
         Route(ENROL_PATH, api.enrol, methods=["POST"]),
+        Route(ECHO_PATH, _Plain(api.echo), methods=["GET"]),
         Route(SETTINGS_PATH, api.settings, methods=["GET"]),
     ]
 

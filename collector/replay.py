@@ -36,11 +36,12 @@ from .projection import (
     seen_until,
 )
 from .recollection import State, fold_in, followed
-from .store import alerts, assessments, claims, learnt, schema, timing_windows
+from .store import alerts, assessments, claims, echo_days, learnt, schema, timing_windows
 from .store import attachments as plugged
 from .store.database import StoreError
 from .store.views import (
     AWAKE_DAYS,
+    ECHO_DAYS,
     EGRESS_DAYS,
     INCIDENT_DAYS,
     LANDMARK_DAYS,
@@ -152,6 +153,9 @@ class _Past:
         self._egresses = [
             (row.first_ms, egress_of(row)) for row in rows_of(schema.egresses, schema.egresses.c.first_ms)
         ]
+        self._echoes = [
+            (row.last_ms, echo_days.day_of(row.body)) for row in rows_of(schema.echo_days, schema.echo_days.c.day)
+        ]
         self._timed = [
             timing_windows.timed_of(row.timed)
             for row in rows_of(schema.timing_windows, schema.timing_windows.c.at_ms)
@@ -194,7 +198,7 @@ class _Past:
         moving = {row.row_id for row in followed(self._reports)}
         events: list[tuple[int, Any]] = [(row.received_ms, row) for row in self._reports]
         events += [(row.to_ms, None) for row in self._silences]
-        events += [(first_ms, None) for first_ms, _ in self._egresses]
+        events += [(first_ms, None) for first_ms, _ in [*self._egresses, *self._echoes]]
         enrolled_ms, until_ms = self._device.enrolled_ms, to_ms(self._until)
         events += [(at_ms, None) for at_ms in self._roster.changes() if enrolled_ms <= at_ms < until_ms]
         events.sort(key=itemgetter(0))
@@ -240,6 +244,9 @@ class _Past:
             ),
             use_days=tuple(
                 used for day, used in sorted(state.use_days.items()) if at - ends_at(day) <= timedelta(days=USE_DAYS)
+            ),
+            echo_days=tuple(
+                day for moment, day in self._echoes if at - timedelta(days=ECHO_DAYS) <= from_ms(moment) <= at
             ),
             egresses=seen_until([track for _, track in self._egresses], at, timedelta(days=EGRESS_DAYS)),
             roster=self._roster.at(to_ms(at)),

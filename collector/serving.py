@@ -17,6 +17,7 @@ from .app import create_app, database_url
 from .config import Config
 from .logs import configure_logging
 from .store.database import migrate, open_engine
+from .web.connection import Connection
 from .web.services import Services
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ def _server_config(config: Config, app: Starlette) -> uvicorn.Config:
     tls = config.tls
     return uvicorn.Config(
         app,
+        http=Connection,
         host=config.listen.host,
         port=config.listen.port,
         ssl_certfile=tls.certificate if tls else None,

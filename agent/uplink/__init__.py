@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ANSWER_BYTES",
     "DOCUMENT_BYTES",
+    "ECHO_PATH",
     "ENROL_PATH",
     "REPORTS_PATH",
     "SETTINGS_PATH",
@@ -47,6 +48,7 @@ __all__ = [
 
 ENROL_PATH: Final = "/agent/v1/enrol"
 REPORTS_PATH: Final = "/agent/v1/reports"
+ECHO_PATH: Final = "/agent/v1/echo"
 SETTINGS_PATH: Final = "/agent/v1/settings"
 
 ANSWER_BYTES: Final = 64 * 1024
@@ -113,6 +115,11 @@ class Uplink:
             UplinkError: no usable answer came.
         """
         return self._exchange("GET", path, {}, FETCH_COMPONENTS, None, limit)
+
+    @property
+    def through_proxy(self) -> bool:
+        """True when this connection goes through a proxy that this laptop was told of; False before the first use."""
+        return self._session is not None and not {"https", "all"}.isdisjoint(self._session.proxies)
 
     def close(self) -> None:
         """Close the connection."""

@@ -12,6 +12,7 @@ from agent.wire.report import Failure
 from agent.wire.signals import Display, HardwareEvent, LandmarkTimes, Signal, UsbDevice
 
 from .answer import Answer
+from .echoed import EchoDay
 from .geometry import Point
 
 Band = Literal["none", "low", "medium", "high", "critical"]
@@ -287,6 +288,8 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     """Of the last 14 days, oldest first; several of one day where it went through a tunnel for a part of it."""
     use_days: tuple[UseDay, ...] = ()
     """Of the last 21 days, oldest first."""
+    echo_days: tuple[EchoDay, ...] = ()
+    """Of the last 7 days, oldest first."""
     roster: RosterEntry | None = None
     learnt: LearntPlace | None = None
     integrity: Integrity = Integrity()

@@ -50,6 +50,7 @@ def merge(connection: Connection, device_id: str, into: str, actor: str, now_ms:
     _move_newest(connection, schema.sessions, ("session_key",), "last_ms", device_id, into)
     _move_newest(connection, schema.landmark_days, ("day", "through"), "last_ms", device_id, into)
     _move_newest(connection, schema.timing_windows, ("digest",), "at_ms", device_id, into)
+    _move_newest(connection, schema.echo_days, ("day",), "last_ms", device_id, into)
     _move_newest(connection, schema.use_days, ("day",), "last_ms", device_id, into)
     attachments.move(connection, device_id, into)
     egresses.move(connection, device_id, into)

@@ -21,6 +21,7 @@ BY_TIME: Final = (
     schema.egresses.c.last_ms,
     schema.landmark_days.c.last_ms,
     schema.use_days.c.last_ms,
+    schema.echo_days.c.last_ms,
     schema.timing_windows.c.at_ms,
     schema.attachments.c.removed_ms,
 )

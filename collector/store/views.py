@@ -26,7 +26,7 @@ from collector.judgement.view import (
 )
 from collector.projection import SESSION_MEMORY, integrity, newest_of
 
-from . import attachments, claims, schema, timing_windows, use_days
+from . import attachments, claims, echo_days, schema, timing_windows, use_days
 
 DAY_MS: Final = 86_400_000
 INCIDENT_DAYS: Final = 30
@@ -34,6 +34,7 @@ AWAKE_DAYS: Final = 7
 EGRESS_DAYS: Final = 30
 LANDMARK_DAYS: Final = 14
 USE_DAYS: Final = 21
+ECHO_DAYS: Final = 7
 
 _assessment = msgspec.json.Decoder(Assessment)
 _track = msgspec.json.Decoder(SessionTrack)
@@ -92,7 +93,7 @@ def _since(days: int) -> ColumnElement[int]:
 def _statements() -> dict[str, Select[Any]]:
     """Made once: building one costs as much as running it."""
     incidents, silences, sessions, streams = schema.incidents, schema.silences, schema.sessions, schema.streams
-    used, windows = schema.use_days, schema.timing_windows
+    used, windows, echoes = schema.use_days, schema.timing_windows, schema.echo_days
     egresses, days, learnt, made = schema.egresses, schema.landmark_days, schema.learnt_places, schema.assessments
     last = (
         _about(streams, streams.c.device_id, func.max(streams.c.last_ms).label("last_ms"))
@@ -120,6 +121,9 @@ def _statements() -> dict[str, Select[Any]]:
         "use_days": _about(used, used.c.device_id, used.c.body)
         .where(used.c.last_ms >= _since(USE_DAYS))
         .order_by(used.c.day),
+        "echo_days": _about(echoes, echoes.c.device_id, echoes.c.body)
+        .where(echoes.c.last_ms >= _since(ECHO_DAYS))
+        .order_by(echoes.c.day),
         "timing_windows": _about(windows, windows.c.device_id, windows.c.timed)
         .where(windows.c.at_ms >= _since(SESSION_MEMORY.days), windows.c.timed.is_not(None))
         .order_by(windows.c.at_ms, windows.c.digest),
@@ -148,6 +152,7 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
         landmark_days=tuple(_landmark_day.decode(row.body) for row in rows.of("landmark_days", device_id)),
         timed=tuple(timing_windows.timed_of(row.timed) for row in rows.of("timing_windows", device_id)),
         use_days=tuple(use_days.day_of(row.body) for row in rows.of("use_days", device_id)),
+        echo_days=tuple(echo_days.day_of(row.body) for row in rows.of("echo_days", device_id)),
         roster=rows.roster.get(device_id),
         learnt=next((_learnt.decode(row.place) for row in rows.of("learnt", device_id)), None),
         integrity=_integrity(device, rows),

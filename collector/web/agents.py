@@ -17,18 +17,22 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from agent.wire.echo import EchoAnswer
 from agent.wire.enrolment import EnrolAnswer, EnrolRequest
 from agent.wire.report import WANT_ALL, Report, ReportAnswer
 from agent.wire.settings import SettingsAnswer
 from agent.wire.signing import key_id_of
 from collector.enrol import Enroller
 from collector.ingest import Refused, Signed, accept, check_signature, decode_body, read_signature
+from collector.judgement.echoed import EchoDay
 from collector.keys import DeviceKey, is_public_key
 from collector.metrics import Metrics
 from collector.publishing import Publisher
+from collector.store import echo_days
 from collector.store.store import Store
 from collector.store.writer import StoreUnavailableError
 
+from .connection import CONNECTION, Timed
 from .contract import Operation
 from .errors import MEDIA_TYPE, problem_body
 from .keyring import KeyRing
@@ -36,6 +40,7 @@ from .limits import RateLimit, network_of
 
 REPORTS_PATH: Final = "/agent/v1/reports"
 ENROL_PATH: Final = "/agent/v1/enrol"
+ECHO_PATH: Final = "/agent/v1/echo"
 SETTINGS_PATH: Final = "/agent/v1/settings"
 MAX_ENROL: Final = 64 * 1024
 READ_S: Final = 20.0
@@ -67,6 +72,15 @@ OPERATIONS: Final = (
     ),
     Operation(
         method="GET",
+        path=ECHO_PATH,
+        needs="signature",
+        summary="A question whose timing the collector measures; says whether to ask once more at once",
+        answers=EchoAnswer,
+        tagged=False,
+        problems=(401, 403, 429, 503),
+    ),
+    Operation(
+        method="GET",
         path=SETTINGS_PATH,
         needs="signature",
         summary="The signed settings and tool catalogue of the device's group",
@@ -79,7 +93,7 @@ OPERATIONS: Final = (
 
 
 class AgentApi:
-    """The three agent endpoints and what they share."""
+    """The agent endpoints and what they share."""
 
     def __init__(
         self,
@@ -95,8 +109,14 @@ class AgentApi:
         hash_secret: bytes,
         reports: RateLimit,
         enrolments: RateLimit,
+        echoes: RateLimit,
+        ends_connections: bool,
         now: Callable[[], datetime],
     ) -> None:
+        """
+        Args:
+            ends_connections: laptops' connections end here, not at a proxy in front.
+        """
         self._store = store
         self._keys = keys
         self._publisher = publisher
@@ -108,7 +128,39 @@ class AgentApi:
         self._hash_secret = hash_secret
         self._reports = reports
         self._enrolments = enrolments
+        self._echoes = echoes
+        self._ends_connections = ends_connections
         self._now = now
+
+    async def echo(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """GET /agent/v1/echo: timed from each answer to the next question on the same connection."""
+        request = Request(scope, receive)
+        _, key, _ = await self._authenticate("GET", ECHO_PATH, dict(request.headers), body=False)
+        wait = self._echoes.wait_s(key.key_id, time.monotonic())
+        if wait:
+            raise Refused("too-many-requests", 429, "this device asks for more echoes than it may", wait)
+        connection = scope.get("extensions", {}).get(CONNECTION) if self._ends_connections else None
+        timed = connection.asked(key.key_id) if connection is not None else None
+        if timed is not None and timed.is_enough:
+            await self._keep(key, timed, scope["client"][0] if scope.get("client") else "")
+        again = timed is not None and not timed.is_enough
+        await Response(msgspec.json.encode(EchoAnswer(again=again)), media_type="application/json")(
+            scope, receive, send
+        )
+        if connection is not None and again:
+            connection.answered()
+
+    async def _keep(self, key: DeviceKey, timed: Timed, address: str) -> None:
+        found, at = timed.found, self._now()
+        if found is None:
+            return
+        echo_ms, rtt_ms = found
+        day = EchoDay(day=at.date().isoformat(), address=address, echo_ms=echo_ms, rtt_ms=rtt_ms, samples=timed.samples)
+        self._require_room()
+        try:
+            await self._store.write_async(lambda connection: echo_days.keep(connection, key.device_id, day, at))
+        except StoreUnavailableError as error:
+            raise Refused("unavailable", 503, "the figures could not be written", 30) from error
 
     async def report(self, scope: Scope, receive: Receive, send: Send) -> None:
         """POST /agent/v1/reports: 202 once the report is durable."""

@@ -13,6 +13,7 @@ from agent.wire.report import Failure
 from collector import landmarks, rulebook
 from collector.catalogue import hardware
 from collector.judgement.assess import Context, seal
+from collector.judgement.echoed import EchoDay
 from collector.judgement.engine import ReadyRule
 from collector.judgement.geometry import Point, distance_km
 from collector.judgement.given import Given, ToolInfo, Zones
@@ -148,6 +149,7 @@ def whole(*measured: signals.Signal | Newest, **changes: Any) -> DeviceView:
     known = {
         "landmark_days": landmark_week(),
         "use_days": use_week(),
+        "echo_days": (EchoDay(day="2026-11-20", address="192.0.2.1", echo_ms=24.0, rtt_ms=21.5, samples=11),),
         "egresses": (egress(point=BERLIN, cable=True),),
         "roster": RosterEntry(person="E-1", country="DE", home=AT_HOME, version=1),
     }

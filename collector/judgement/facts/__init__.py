@@ -12,6 +12,7 @@ import msgspec
 
 from collector.judgement.facts import (
     clock,
+    echo,
     egress,
     expected,
     hand,
@@ -43,6 +44,7 @@ FACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Given], msgspec.Str
     "hardware": (hardware.Hardware, hardware.derive),
     "network": (network.Network, network.derive),
     "hops": (hops.Hops, hops.derive),
+    "echo": (echo.Echo, echo.derive),
     "path": (path.Path, path.derive),
     "input": (input.Input, input.derive),
     "location": (location.Location, location.derive),

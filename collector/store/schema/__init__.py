@@ -11,6 +11,7 @@ from .claims import learnt_places, roster_activations, roster_entries, roster_ve
 from .fleet import device_keys, devices, enrolment_tokens, meta
 from .heard import (
     attachments,
+    echo_days,
     egresses,
     incidents,
     landmark_days,
@@ -36,6 +37,7 @@ __all__ = [
     "credentials",
     "device_keys",
     "devices",
+    "echo_days",
     "egresses",
     "enrolment_tokens",
     "incidents",

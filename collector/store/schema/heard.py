@@ -153,6 +153,17 @@ use_days = Table(
     comment="What each device says of whole days: counts of use, of how it was kept, of its input.",
 )
 
+echo_days = Table(
+    "echo_days",
+    metadata,
+    Column("device_id", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("last_ms", BigInteger, nullable=False, comment="when its figures changed last"),
+    Column("body", LargeBinary, nullable=False, comment="JSON EchoDay: the series with the least difference"),
+    Index("echo_days_by_time", "last_ms"),
+    comment="How long each device took to answer, and how far its connection went, as the collector measured it.",
+)
+
 timing_windows = Table(
     "timing_windows",
     metadata,

@@ -14,13 +14,13 @@ from starlette.testclient import TestClient
 from collector.judgement.view import Trip
 from collector.store import enrolment, travel, users
 from collector.web import API, console_entries
-from collector.web.agents import ENROL_PATH, REPORTS_PATH, SETTINGS_PATH
+from collector.web.agents import ECHO_PATH, ENROL_PATH, REPORTS_PATH, SETTINGS_PATH
 from collector.web.auth import ROLE_SCOPES, SCOPES
 from collector.web.gate import Entry
 from tests.collector.worlds import OWN_PAGE, World
 
 ENTRIES = {f"{entry.method} {entry.path}": entry for entry in (*API, *console_entries())}
-OF_AGENTS = {REPORTS_PATH, ENROL_PATH, SETTINGS_PATH}
+OF_AGENTS = {ECHO_PATH, REPORTS_PATH, ENROL_PATH, SETTINGS_PATH}
 ROSTER = "person,serial,country\nana,PF3ABCDE,DE\n"
 TRIP = {"person": "ana", "first_day": "2026-12-01", "last_day": "2026-12-14", "owner": "ada", "reason": "fair"}
 BODIES: dict[str, dict[str, Any]] = {
