@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args
 
 import msgspec
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Column, Select, func, or_, select
 
 from agent.wire.signals import Display, UsbDevice
 from collector.judgement.view import Located, SessionTrack
@@ -52,35 +52,25 @@ def quoted(text: str) -> str:
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def _enrolled(device_id: str) -> Select[Any]:
-    table = schema.devices
-    return select(table.c.enrolled_ms.label("at_ms"), table.c.device_id.label("key"), table.c.group_name).where(
-        table.c.device_id == device_id
-    )
+def _each(at: Column[Any], key: Column[Any], *more: Any) -> Callable[[str], Select[Any]]:
+    """A query for a device's rows of one table on which `at` is set."""
+    table = at.table
+
+    def rows(device_id: str) -> Select[Any]:
+        columns = (at.label("at_ms"), key.label("key"), *more)
+        return select(*columns).where(table.c.device_id == device_id, at.is_not(None))
+
+    return rows
 
 
 def _tell_enrolled(row: Any, _titles: Titles) -> Told:
     return {"words": f"Enrolled into the group {quoted(row.group_name)}."}
 
 
-def _retired(device_id: str) -> Select[Any]:
-    table = schema.devices
-    return select(table.c.retired_ms.label("at_ms"), table.c.device_id.label("key"), table.c.merged_into).where(
-        table.c.device_id == device_id, table.c.retired_ms.is_not(None)
-    )
-
-
 def _tell_retired(row: Any, _titles: Titles) -> Told:
     if row.merged_into is not None:
         return {"words": "Merged into another device.", "about": row.merged_into}
     return {"words": "Taken out of use: its reports are refused from then on."}
-
-
-def _keys(device_id: str) -> Select[Any]:
-    table = schema.device_keys
-    return select(table.c.created_ms.label("at_ms"), table.c.key_id.label("key"), table).where(
-        table.c.device_id == device_id
-    )
 
 
 def _tell_key(row: Any, _titles: Titles) -> Told:
@@ -90,22 +80,8 @@ def _tell_key(row: Any, _titles: Titles) -> Told:
     }
 
 
-def _revoked(device_id: str) -> Select[Any]:
-    table = schema.device_keys
-    return select(table.c.revoked_ms.label("at_ms"), table.c.key_id.label("key"), table.c.generation).where(
-        table.c.device_id == device_id, table.c.revoked_ms.is_not(None)
-    )
-
-
 def _tell_revoked(row: Any, _titles: Titles) -> Told:
     return {"words": f"Key of generation {row.generation} revoked.", "about": row.key}
-
-
-def _states(device_id: str) -> Select[Any]:
-    table = schema.streams
-    return select(table.c.created_ms.label("at_ms"), table.c.stream_id.label("key"), table).where(
-        table.c.device_id == device_id
-    )
 
 
 def _tell_state(row: Any, _titles: Titles) -> Told:
@@ -191,32 +167,11 @@ def _tell_alert(row: Any, _titles: Titles) -> Told:
     return {"words": f"Alert “{quoted(row.title)}” {row.action} by {quoted(row.actor)}{detail}.", "about": row.alert_id}
 
 
-def _addresses(device_id: str) -> Select[Any]:
-    table = schema.egresses
-    return select(table.c.first_ms.label("at_ms"), table.c.address.label("key"), table).where(
-        table.c.device_id == device_id
-    )
-
-
 def _tell_address(row: Any, _titles: Titles) -> Told:
     located = _read(row.located, Located)
     known = [each for each in (located.country, located.network) if each] if located else []
     place = f" ({quoted(', '.join(known))})" if known else ""
     return {"words": f"Reports from {row.address}{place}.", "about": row.address, "until_ms": row.last_ms}
-
-
-def _plugged(device_id: str) -> Select[Any]:
-    table = schema.attachments
-    return select(table.c.first_ms.label("at_ms"), table.c.attachment_key.label("key"), table).where(
-        table.c.device_id == device_id
-    )
-
-
-def _unplugged(device_id: str) -> Select[Any]:
-    table = schema.attachments
-    return select(table.c.removed_ms.label("at_ms"), table.c.attachment_key.label("key"), table).where(
-        table.c.device_id == device_id, table.c.removed_ms.is_not(None)
-    )
 
 
 def _tell_plugged(row: Any, _titles: Titles) -> Told:
@@ -242,13 +197,6 @@ def _named(row: Any) -> str:
     return f"USB device {quoted(said) or 'without a name'} ({usb.vendor_id}:{usb.product_id})"
 
 
-def _sessions(device_id: str) -> Select[Any]:
-    table = schema.sessions
-    return select(table.c.last_ms.label("at_ms"), table.c.session_key.label("key"), table.c.track).where(
-        table.c.device_id == device_id
-    )
-
-
 def _tell_session(row: Any, _titles: Titles) -> Told | None:
     track = _read(row.track, SessionTrack)
     if track is None:
@@ -263,24 +211,10 @@ def _tell_session(row: Any, _titles: Titles) -> Told | None:
     }
 
 
-def _silences(device_id: str) -> Select[Any]:
-    table = schema.silences
-    return select(table.c.to_ms.label("at_ms"), table.c.row_id.label("key"), table.c.from_ms, table.c.awake_s).where(
-        table.c.device_id == device_id
-    )
-
-
 def _tell_silence(row: Any, _titles: Titles) -> Told:
     hours = (row.at_ms - row.from_ms) / 3_600_000
     awake = f"; it was awake for {row.awake_s / 3600:.1f} h of it" if row.awake_s >= 60 else ""
     return {"words": f"Heard again after {hours:.1f} h of silence{awake}.", "since_ms": row.from_ms}
-
-
-def _incidents(device_id: str) -> Select[Any]:
-    table = schema.incidents
-    return select(table.c.at_ms, table.c.row_id.label("key"), table.c.kind, table.c.amount).where(
-        table.c.device_id == device_id
-    )
 
 
 def _tell_incident(row: Any, _titles: Titles) -> Told:
@@ -296,20 +230,42 @@ def _read(body: bytes, shape: type[Any]) -> Any:
         return None
 
 
+_devices, _keys, _streams, _egresses = schema.devices.c, schema.device_keys, schema.streams, schema.egresses
+_plugged, _sessions, _silences, _incidents = (
+    schema.attachments,
+    schema.sessions.c,
+    schema.silences.c,
+    schema.incidents.c,
+)
+
 SOURCES: Final[tuple[Source, ...]] = (
-    Source(kind="device", rows=_enrolled, tell=_tell_enrolled),
-    Source(kind="key", rows=_keys, tell=_tell_key),
-    Source(kind="key", rows=_revoked, tell=_tell_revoked),
-    Source(kind="agent", rows=_states, tell=_tell_state),
-    Source(kind="address", rows=_addresses, tell=_tell_address),
-    Source(kind="attachment", rows=_plugged, tell=_tell_plugged),
-    Source(kind="attachment", rows=_unplugged, tell=_tell_unplugged),
-    Source(kind="session", rows=_sessions, tell=_tell_session),
-    Source(kind="silence", rows=_silences, tell=_tell_silence),
-    Source(kind="incident", rows=_incidents, tell=_tell_incident),
+    Source(
+        kind="device", rows=_each(_devices.enrolled_ms, _devices.device_id, _devices.group_name), tell=_tell_enrolled
+    ),
+    Source(kind="key", rows=_each(_keys.c.created_ms, _keys.c.key_id, _keys), tell=_tell_key),
+    Source(kind="key", rows=_each(_keys.c.revoked_ms, _keys.c.key_id, _keys.c.generation), tell=_tell_revoked),
+    Source(kind="agent", rows=_each(_streams.c.created_ms, _streams.c.stream_id, _streams), tell=_tell_state),
+    Source(kind="address", rows=_each(_egresses.c.first_ms, _egresses.c.address, _egresses), tell=_tell_address),
+    Source(kind="attachment", rows=_each(_plugged.c.first_ms, _plugged.c.attachment_key, _plugged), tell=_tell_plugged),
+    Source(
+        kind="attachment", rows=_each(_plugged.c.removed_ms, _plugged.c.attachment_key, _plugged), tell=_tell_unplugged
+    ),
+    Source(kind="session", rows=_each(_sessions.last_ms, _sessions.session_key, _sessions.track), tell=_tell_session),
+    Source(
+        kind="silence",
+        rows=_each(_silences.to_ms, _silences.row_id, _silences.from_ms, _silences.awake_s),
+        tell=_tell_silence,
+    ),
+    Source(
+        kind="incident",
+        rows=_each(_incidents.at_ms, _incidents.row_id, _incidents.kind, _incidents.amount),
+        tell=_tell_incident,
+    ),
     Source(kind="risk", rows=_scores, tell=_tell_score),
     Source(kind="finding", rows=_findings, tell=_tell_findings),
     Source(kind="alert", rows=_alert_events, tell=_tell_alert),
-    Source(kind="device", rows=_retired, tell=_tell_retired),
+    Source(
+        kind="device", rows=_each(_devices.retired_ms, _devices.device_id, _devices.merged_into), tell=_tell_retired
+    ),
 )
 """In the order of events of the same moment. Cursors name a source by its number here: new ones go to the end."""

@@ -17,7 +17,8 @@ from agent.enrol import Enrolment
 from agent.identity import Identity
 from agent.probe import Given, Probe
 from agent.spool import unpack
-from agent.uplink import Reply, UplinkError
+from agent.uplink import ECHO_PATH, Reply, UplinkError
+from agent.wire.echo import EchoAnswer
 from agent.wire.enrolment import RECEIPT_PURPOSE, EnrolAnswer, Receipt
 from agent.wire.problems import problem_type
 from agent.wire.report import Report, ReportAnswer, outcome_digest, state_root
@@ -89,6 +90,7 @@ class ModelCollector:
 
     def __init__(self) -> None:
         self.online = True
+        self.through_proxy = False
         self.reports: dict[tuple[str, int], bytes] = {}
         self.bodies: set[bytes] = set()
         self.conflicts = 0
@@ -129,6 +131,8 @@ class ModelCollector:
             self.out_of_step.append(report)
 
     def get(self, path: str, limit: int = 0) -> Reply:
+        if path == ECHO_PATH:
+            return Reply(status=200, body=msgspec.json.encode(EchoAnswer(again=False)))
         return Reply(status=200, body=msgspec.json.encode(orders()))
 
     def close(self) -> None:

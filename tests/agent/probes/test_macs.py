@@ -149,7 +149,7 @@ def test_two_half_routes_are_a_full_tunnel(tmp_path: Path) -> None:
 
 def test_landmarks_are_timed_on_a_mac_as_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host, _ = mac(TUNNEL, tmp_path)
-    monkeypatch.setattr(host, "connect_times", lambda targets: tuple(12.5 for _ in targets))
+    monkeypatch.setattr(host, "connect_times", lambda targets, beside: tuple(12.5 for _ in targets))
     landmarks = (Landmark(id="a", host="203.0.113.5"), Landmark(id="b", host="203.0.113.6"))
     found = signal(LandmarkRtt, host, Settings(version=1, landmarks=landmarks))
     assert (found.through, found.access) == ("tunnel", "wifi")

@@ -45,5 +45,5 @@ def test_rules_are_documented() -> None:
     text = (rulebook.FOLDER / "README.md").read_text()
     rules = [ready.rule for ready in shipped_rules()]
     rows = [f"| `{each.id}` | {each.family} | {each.severity} | {each.confidence} | " for each in rules]
-    assert [row for row in rows if row not in text] == []
+    assert [row for row in rows if text.count(row) != 1] == []
     assert text.count("| opens an alert |") == sum(each.decisive for each in rules)
