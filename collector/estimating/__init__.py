@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from collector.judgement.answer import Answer
 
 from .flow import Flow
@@ -17,7 +19,7 @@ from .quiet import quiet
 from .steady import steady
 from .stun import stun
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever an estimator may answer otherwise: stored answers of another version are made again."""
 
 
@@ -27,6 +29,7 @@ def estimate(flow: Flow, stun_rtts_ms: Sequence[float] = ()) -> Answer:
     if consent.estimate_ms is not None:
         return consent
     found = steady(flow)
-    if found.estimate_ms is not None or found.silence in ("periodic", "direct", "too_dense"):
-        return found
-    return next((each for each in (handshake(flow), quiet(flow)) if each.estimate_ms is not None), found)
+    lone = next((each for each in (handshake(flow), quiet(flow)) if each.estimate_ms is not None), None)
+    if lone is not None and (found.estimate_ms is not None or found.silence in ("periodic", "direct", "too_dense")):
+        return msgspec.structs.replace(found, beside=lone)
+    return lone or found

@@ -30,3 +30,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     samples: int = 0
     """Questions with their answers that the estimate rests on."""
     silence: Silence = "nothing_answers"
+    beside: Answer | None = None
+    """What the first second or lone messages of the same window say, beside an answer of `steady`."""

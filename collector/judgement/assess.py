@@ -27,7 +27,7 @@ from collector.judgement.policy import Policy, Suppression
 from collector.judgement.rule import Rule
 from collector.judgement.view import DeviceView, PastFinding
 
-PLACED_BY: Final = ("expected", "path", "egress", "clock", "session", "hand", "hardware")
+PLACED_BY: Final = ("expected", "path", "egress", "clock", "session", "hand", "login", "hardware")
 """Facts that tell the three places."""
 PLACED: Final = frozenset({"place", "path"})
 """Causes whose findings compare with the claim: another claim starts them anew."""

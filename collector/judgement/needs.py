@@ -10,8 +10,8 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "clock": ("clock",),
     "platform": ("input", "posture.laptop_in_vm", "posture.remote_days"),
     "remote_tools": ("tools",),
-    "remote_sessions": ("session", "hand"),
-    "session_timing": ("hand.sessions", "hand.least_ms", "hand.hidden_ms"),
+    "remote_sessions": ("session", "hand", "login"),
+    "session_timing": ("hand.sessions", "hand.least_ms", "hand.hidden_ms", "login"),
     "usb_devices": (
         *("hardware.kvm", "hardware.posing", "hardware.bridge", "hardware.rack", "hardware.gadget_keyboard"),
         *("hardware.contradictions", "hardware.two_pointers", "hardware.fast_keyboard", "hardware.place_keyboard"),

@@ -10,6 +10,7 @@ from collector.judgement.facts.egress import Egress
 from collector.judgement.facts.expected import Expected
 from collector.judgement.facts.hand import Hand
 from collector.judgement.facts.hardware import Hardware
+from collector.judgement.facts.login import Login
 from collector.judgement.facts.path import Path
 from collector.judgement.facts.session import Session
 from collector.judgement.findings import Place
@@ -19,10 +20,17 @@ HALF_ROUND_KM: Final = 20_000
 
 
 def places(
-    expected: Expected, path: Path, egress: Egress, clock: Clock, session: Session, hand: Hand, hardware: Hardware
+    expected: Expected,
+    path: Path,
+    egress: Egress,
+    clock: Clock,
+    session: Session,
+    hand: Hand,
+    login: Login,
+    hardware: Hardware,
 ) -> tuple[Place, ...]:
     """What is known about each place."""
-    return _claim(expected), _machine(path, egress, clock), _hand(session, hand, hardware)
+    return _claim(expected), _machine(path, egress, clock), _hand(session, hand, login, hardware)
 
 
 def _claim(expected: Expected) -> Place:
@@ -80,7 +88,7 @@ def _clock(clock: Clock, *, alone: bool) -> str:
     return f"Its clock is set to {zone}, a time zone of {show(clock.countries)}{'; nothing else places it' * alone}."
 
 
-def _hand(session: Session, hand: Hand, hardware: Hardware) -> Place:
+def _hand(session: Session, hand: Hand, login: Login, hardware: Hardware) -> Place:
     """The farthest that anything bounds; a relay that the laptop itself dialled is no session that came in."""
     if (hand.at_least_km or 0) > (session.far_at_least_km or 0):
         return Place(
@@ -103,9 +111,21 @@ def _hand(session: Session, hand: Hand, hardware: Hardware) -> Place:
     if boxes and not _used(session, hand):
         sentence = f"{show(boxes)} is attached, or was in the last 30 days: who drives the laptop by it is not seen."
         return Place(place="hand", known=False, sentence=sentence)
-    return Place(
-        place="hand", known=session.unsanctioned == 0 and not _used(session, hand), sentence=_near(session, hand)
-    )
+    used = _used(session, hand)
+    if login.sessions and not used:
+        return _shell(login)
+    return Place(place="hand", known=session.unsanctioned == 0 and not used, sentence=_near(session, hand))
+
+
+def _shell(login: Login) -> Place:
+    """Of a laptop on which somebody from elsewhere had a shell and nobody the desktop."""
+    came = f"No control session was seen; somebody logged in by {show(login.tool)} through {show(login.through)}"
+    if login.rtt_ms is None:
+        sentence = f"{came}, and how far away they are is not measurable ({show(login.why_not)})."
+        return Place(place="hand", known=False, sentence=sentence)
+    far = f": at least {show(login.at_least_km)} km" if login.at_least_km else ", as people of the same country may be"
+    sentence = f"{came}; what answers is {show(login.rtt_ms)} ms away ({show(login.how)}){far}."
+    return Place(place="hand", known=True, sentence=sentence, at_least_km=login.at_least_km or None)
 
 
 def _used(session: Session, hand: Hand) -> bool:

@@ -11,7 +11,7 @@ from itertools import combinations, product
 from random import Random
 from typing import Any, Final
 
-from collector.judgement.facts.hand import VIEWER_MS, at_least_km
+from collector.judgement.behind import VIEWER_MS, at_least_km
 from collector.judgement.geometry import distance_km
 from tests.accuracy.latency import HOME, Share, last_miles, world
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
 import msgspec
@@ -168,7 +168,8 @@ def test_a_laptop_cannot_make_the_collector_follow_more_than_an_agent_sends() ->
     assert len(polled({}, minutes(0), *many)) == MOST_USB
 
 
-MOMENTS = st.datetimes() | st.datetimes(timezones=st.just(UTC))
+MOMENTS = st.datetimes(timezones=st.sampled_from([UTC, *(timezone(timedelta(hours=hours)) for hours in (-12, 14))]))
+"""All that can be read: the wire takes no moment without a time zone."""
 EVENTS = st.lists(
     st.builds(
         HardwareEvent,

@@ -61,6 +61,16 @@ def test_a_shell_answers_nothing_by_itself() -> None:
         assert found.silence
 
 
+def test_what_a_machine_types_in_a_beat_is_told_apart_from_what_nobody_types() -> None:
+    """A key every 120 ms, whose echo goes out at once, and a keep-alive in a pause that the far end answers."""
+    typed = [(at + echo, echo > 0, 36) for at in range(0, 6000, 120) for echo in (0.0, 0.8)]
+    asked = [(7000 + 1000 * n + lag, lag == 0, 52) for n in range(8) for lag in (0.0, 241.0)]
+    found = estimate(flow([*typed, *asked], 10.0, from_start=False))
+    assert found.method == "steady"
+    assert found.beside is not None
+    assert (found.beside.method, found.beside.estimate_ms) == ("quiet", 241.0)
+
+
 def test_what_answers_nothing_gives_a_number_hardly_ever() -> None:
     numbers = 0
     for seed in range(100):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.judgement.answer import Answer
-from collector.judgement.voting import ENOUGH, vote
+from collector.judgement.voting import ENOUGH, vote, vote_of_shell
 
 
 def said(*lags: float | None) -> list[Answer]:
@@ -63,3 +63,30 @@ def test_a_number_rests_on_windows_that_said_about_the_same(lags: list[float | N
 @given(answers)
 def test_windows_without_an_answer_change_nothing(lags: list[float | None]) -> None:
     assert vote(said(*lags, None)).estimate_ms == vote(said(*lags)).estimate_ms
+
+
+FIRST = Answer(method="handshake", estimate_ms=242.0, silence="")
+
+
+def lone(*lags: float) -> list[Answer]:
+    return [Answer(method="quiet", estimate_ms=lag, silence="") for lag in lags]
+
+
+def test_a_beat_in_a_shell_is_no_round_trip() -> None:
+    """A script that types a key every 120 ms looks as if somebody answered after 120 ms."""
+    found = vote_of_shell(said(120, 120, 120, 120))
+    assert (found.estimate_ms, found.windows, found.answering, found.why_not) == (None, 4, 0, "nothing_answers")
+
+
+def test_lone_messages_of_a_shell_tell_beside_a_beat() -> None:
+    beats = [Answer(method="steady", estimate_ms=120, silence="", beside=each) for each in lone(240, 241, 242)]
+    assert vote_of_shell(beats).estimate_ms == 241
+    assert vote_of_shell(beats).methods == ("quiet",)
+    assert vote(beats).estimate_ms == 120, "what shows a desktop has steady answers, not beats"
+
+
+def test_the_first_second_of_a_shell_is_enough_where_nothing_contradicts_it() -> None:
+    assert vote_of_shell([FIRST, *said(None, 120)]).estimate_ms == 242
+    assert vote_of_shell([FIRST, *lone(240)]).estimate_ms == 240, "what is printed as at least must not be too long"
+    assert vote_of_shell([FIRST, *lone(90)]).why_not == "too_few"
+    assert vote([FIRST]).why_not == "too_few", "a session that shows a desktop has more to tell"

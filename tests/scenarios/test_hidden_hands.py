@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from agent.wire.signals import TimingWindow
 from collector import estimator
+from collector.estimating.flow import Flow
 from collector.judgement.answer import Answer
 from collector.judgement.findings import Assessment, Place
 from collector.store import alerts, assessments, timing_windows
@@ -130,6 +131,36 @@ def test_a_product_that_dials_out_to_its_makers_relay_is_looked_through(world: W
 def test_a_tool_that_the_policy_allows_says_nothing_however_far(world: World) -> None:
     made = judged(world, used_from(world, 240, tool="openssh-server"))
     assert not rules(made) & {FAR, "relay-hidden-leg"}
+
+
+def shell(world: World, *flows: list[tuple[float, bool, int]], tool: str = "bitvise-ssh-server") -> Assessment:
+    """A laptop on which somebody has a shell through a relay 10 ms away."""
+    laptop = world.enrol()
+    seen = (
+        timing_window(
+            events(Flow(*map(list, zip(*flow, strict=True)), 10.1, False)),  # type: ignore[arg-type]
+            tool=tool,
+            started_at=world.now - timedelta(minutes=place),
+        )
+        for place, flow in enumerate(flows, 1)
+    )
+    world.report(laptop, tools(tool), sessions(session(tool, "203.0.113.9", 10.1)), timing(*seen))
+    estimate(world)
+    return judged(world, laptop)
+
+
+def test_keep_alives_tell_how_far_a_shell_reaches_and_typing_does_not(world: World) -> None:
+    asked = [[(1000 * n + lag, lag == 0, 52) for n in range(12) for lag in (0.0, rtt_ms)] for rtt_ms in (241, 240, 243)]
+    made = shell(world, *asked)
+    assert "login-far-through-relay" in rules(made)
+    assert hand(made).at_least_km == 5800
+    assert "answers to single messages" in hand(made).sentence
+    # A script that types a key every 120 ms, and its echo.
+    typed = [(at + echo, echo > 0, 36 + at % 7) for at in range(0, 15000, 120) for echo in (0.0, 0.8)]
+    made = shell(world, typed, typed, [(at + 3, *more) for at, *more in typed])
+    assert "login-far-through-relay" not in rules(made)
+    assert "is not measurable (nothing in its timing answers" in hand(made).sentence
+    assert not rules(shell(world, *asked, tool="openssh-server")) & {"login-far-through-relay"}, "the policy allows it"
 
 
 def test_a_session_in_which_nothing_answers_stays_without_a_number(world: World) -> None:

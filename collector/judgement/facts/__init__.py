@@ -21,6 +21,7 @@ from collector.judgement.facts import (
     input,  # noqa: A004 - named like its facts, as all are
     integrity,
     location,
+    login,
     network,
     path,
     posture,
@@ -41,6 +42,7 @@ FACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Given], msgspec.Str
     "tools": (tools.Tools, tools.derive),
     "session": (session.Session, session.derive),
     "hand": (hand.Hand, hand.derive),
+    "login": (login.Login, login.derive),
     "hardware": (hardware.Hardware, hardware.derive),
     "network": (network.Network, network.derive),
     "hops": (hops.Hops, hops.derive),

@@ -1,79 +1,26 @@
-"""hand: how far the hand is behind a relay, by the timing of its sessions, and where a direct other end is.
-
-A relay shows its own round trip and hides what lies behind it; what a viewer answers passes through it, and holds the
-whole way (docs/judgement.md). Three windows of one session must agree. Decoding a picture takes a viewer up to 15 ms,
-which are taken off before anything is said about distance; the bound is that of direct sessions.
-"""
+"""hand: how far the hand is behind a relay, by the timing of its sessions, and where a direct other end is."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from agent.wire.signals import UNKNOWN_TUNNEL, RemoteSessions
+from agent.wire.signals import UNKNOWN_TUNNEL
+from collector.judgement.behind import Behind, farthest
 from collector.judgement.claim import claim_of
 from collector.judgement.given import Given
-from collector.judgement.view import SessionTrack, TimedWindow
-from collector.judgement.voting import Vote, vote
+from collector.judgement.view import SessionTrack
+from collector.judgement.voting import vote
 
-VIEWER_MS: Final = 15.0
-"""What viewers were seen to add to a round trip (docs/accuracy.md)."""
-FREE_MS: Final = 80.0
-KM_PER_MS: Final = 40.0
-STEP_KM: Final = 100
-HIDDEN_MS: Final = 60.0
-"""A leg behind a relay: more than what jitter and a viewer can make up together."""
-NEWEST: Final = 12
-"""Windows of one session that are counted: a session moves from one line to another now and then."""
 AT_THE_HAND: Final = frozenset({"access", "mobile"})
 """Classes of networks whose addresses are where somebody sits; a data centre's or a VPN's is a way station."""
-HOW: Final = {
-    "handshake": "first answers of the connection",
-    "steady": "answers to what the screen showed",
-    "quiet": "answers to single messages",
-    "stun": "consent checks of the call",
-}
-WHY_NOT: Final = {
-    "nothing_answers": "nothing in its timing answers what the laptop sends",
-    "too_few": "too few of its windows say anything",
-    "disagree": "its windows say different things",
-    "direct": "nobody is behind a relay",
-}
 
 
-class Hand(msgspec.Struct, frozen=True, kw_only=True):
-    """Control sessions of the last 7 days with tools that the policy does not allow. "Hidden" is the one whose other
-    side is farthest by its timing."""
+class Hand(Behind, frozen=True, kw_only=True):
+    """Control sessions, and where those are that come without a relay."""
 
-    sessions: int | None = None
-    """How many of them were timed, those included in which the laptop itself opened the connection, as it does to the
-    relays of support products; 0 where none was there. Unknown where sessions were not seen, or seen and not timed."""
-    windows: int | None = None
-    """Windows of the hidden session that were looked at; unknown while no session was timed."""
-    agreeing: int | None = None
-    """How many of them agree."""
-    why_not: str | None = None
-    """Why they name no round trip; empty where they do."""
-    tool: str | None = None
-    """Name of its tool."""
-    through: str | None = None
-    """Where its connection ends, and how far that is: the relay's address, or a program on the laptop."""
-    rtt_ms: int | None = None
-    """Round trip to whoever answers."""
-    hidden_ms: int | None = None
-    """What of it lies behind the relay: all of it where the connection itself tells no round trip (UDP)."""
-    least_ms: int | None = None
-    """What remains of it without what a viewer may take."""
-    at_least_km: int | None = None
-    """Distance that this cannot be without."""
-    how: str | None = None
-    """What answered."""
-    last_seen_at: datetime | None = None
-    """When the newest of these windows was."""
     abroad: str | None = None
     """Country of the newest direct other end on a line of homes or a mobile one outside the claim; empty where none is.
     Unknown without a claim, or where no address of a session was located."""
@@ -87,64 +34,13 @@ class Hand(msgspec.Struct, frozen=True, kw_only=True):
 
 def derive(given: Given) -> Hand:
     """Let the windows of each session vote, and look where direct other ends are."""
-    barred = (window for window in given.view.timed if _counts(given, window.tool))
-    votes = [(vote(each.answer for each in windows), windows) for windows in _by_session(barred)]
-    found = max(votes, key=lambda each: (each[0].estimate_ms or 0.0, each[1][-1].began_at), default=None)
-    counted = {"sessions": len(votes) or _none_there(given)}
-    return msgspec.convert(counted | (_hidden(given, *found) if found else {}) | _abroad(given), Hand)
-
-
-def at_least_km(rtt_ms: float) -> int:
-    """Distance to print for a round trip through a relay: 40·(RTT − 15 − 80) km, rounded down to whole 100 km."""
-    return max(0, int(KM_PER_MS * (rtt_ms - VIEWER_MS - FREE_MS)) // STEP_KM * STEP_KM)
+    return msgspec.convert(farthest(given, _counts, vote) | _abroad(given), Hand)
 
 
 def _counts(given: Given, tool: str) -> bool:
     """A tool that shows and moves the desktop, is not allowed, and is known: what else listens may be any service,
     whose users take their time to think."""
     return tool != UNKNOWN_TUNNEL and given.tool(tool).controls and not given.sanctioned(tool)
-
-
-def _none_there(given: Given) -> int | None:
-    """0 where sessions were looked for and none of these was seen."""
-    newest = given.view.newest.get(RemoteSessions.kind)
-    heard = newest is not None and (newest.signal is not None or newest.failure == "absent")
-    return 0 if heard and not any(_counts(given, track.tool) for track in given.view.sessions) else None
-
-
-def _by_session(windows: Iterable[TimedWindow]) -> Iterable[list[TimedWindow]]:
-    """The newest windows of each session, oldest first."""
-    found: dict[tuple[str, int, str, int], list[TimedWindow]] = defaultdict(list)
-    for window in windows:
-        found[window.tool, window.local_port, window.peer_address, window.peer_port].append(window)
-    return [each[-NEWEST:] for each in found.values()]
-
-
-def _hidden(given: Given, voted: Vote, windows: list[TimedWindow]) -> dict[str, object]:
-    newest = windows[-1]
-    known: dict[str, object] = {
-        "windows": voted.windows,
-        "agreeing": voted.agreeing,
-        "why_not": WHY_NOT.get(voted.why_not, ""),
-        "tool": given.tool(newest.tool).name,
-        "through": "a program on the laptop" if newest.loopback_leg else newest.peer_address,
-        "last_seen_at": newest.began_at,
-    }
-    if voted.estimate_ms is None:
-        return known
-    known |= {
-        "rtt_ms": round(voted.estimate_ms),
-        "least_ms": int(voted.estimate_ms - VIEWER_MS),
-        "at_least_km": at_least_km(voted.estimate_ms),
-        "how": ", ".join(HOW[method] for method in voted.methods),
-    }
-    hops = [window.hop_ms for window in windows if window.hop_ms is not None]
-    if hops:
-        known["hidden_ms"] = max(0, int(voted.estimate_ms - min(hops)))
-        known["through"] = f"{known['through']}, {min(hops):.3g} ms away"
-    elif voted.methods == ("stun",):
-        known |= {"hidden_ms": int(voted.estimate_ms), "through": f"{known['through']}, over UDP"}
-    return known
 
 
 def _abroad(given: Given) -> dict[str, object]:

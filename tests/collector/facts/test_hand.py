@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.judgement.answer import Answer
+from collector.judgement.behind import at_least_km
 from collector.judgement.facts import hand
-from collector.judgement.facts.hand import at_least_km
 from collector.judgement.policy import Policy
 from collector.judgement.view import Located, RosterEntry, SessionTrack, TimedWindow, Trip
 from tests.collector import devices
