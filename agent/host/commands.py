@@ -27,7 +27,7 @@ LOGIND_IDLE: Final = (
 LINUX: Final[frozenset[Command]] = frozenset({SYSTEMD_DETECT_VIRT, NETWORK_MANAGER, LOGIND_IDLE})
 
 # What a Mac says only by its own programs. All of them come with macOS and read; none of them changes anything.
-# (`start_mac_helper` below starts something.)
+# (`start_mac_helper` below starts something. Its arguments and those of `wifi_power` hold a number of the machine.)
 
 MAC_IDLE: Final = ("/usr/sbin/ioreg", "-rd1", "-c", "IOHIDSystem")
 """Nanoseconds since the last input of macOS (HIDIdleTime)."""
@@ -77,9 +77,13 @@ MAC_MONITORS: Final = ("/usr/sbin/ioreg", "-a", "-r", "-d", "1", "-c", "IODispla
 """Monitors of Apple's computers with Intel's processors, as a property list."""
 
 
+def wifi_power(interface: str) -> Command:
+    """Whether a Mac's Wi-Fi interface is switched on (networksetup(8))."""
+    return ("/usr/sbin/networksetup", "-getairportpower", interface)
+
+
 def start_mac_helper(user: int) -> Command:
-    """Start the helper that counts input in the session of this user. The only program whose arguments hold something
-    of the machine: a number."""
+    """Start the helper that counts input in the session of this user."""
     return ("/bin/launchctl", "kickstart", f"gui/{int(user)}/org.farhand.agent.input")
 
 
@@ -110,8 +114,14 @@ ALLOWED: Final = LINUX | MACOS
 
 def is_allowed(command: Command) -> bool:
     """Whether this agent may start it."""
-    user = command[-1].partition("/")[2].partition("/")[0] if command else ""
-    return command in ALLOWED or (user.isdecimal() and len(user) < 11 and command == start_mac_helper(int(user)))
+    last = command[-1] if command else ""
+    user = last.partition("/")[2].partition("/")[0]
+    if user.isdecimal() and len(user) < 11 and command == start_mac_helper(int(user)):
+        return True
+    number = last.removeprefix("en")
+    if number.isascii() and number.isdecimal() and len(number) < 4 and command == wifi_power(f"en{number}"):
+        return True
+    return command in ALLOWED
 
 
 MAX_BYTES: Final = 64 * 1024

@@ -9,7 +9,7 @@ from typing import Final
 
 from agent.host import HostError
 
-from . import dns
+from . import asking, dns, overhearing
 from .commands import MAC_INTERFACES, MAC_NAME_SERVERS, MAC_NEIGHBOURS, MAC_NEIGHBOURS_6, MAC_ROUTES
 from .connecting import connect_times
 from .macos_interfaces import LIST, adapters, parse_ifconfig, parse_kinds
@@ -63,13 +63,16 @@ class MacosNetwork(ABC):
         )
 
     def overhear(self, interface: str, group: str, port: int, listen_s: float = 2.0) -> tuple[bytes, ...]:
-        """macOS asks its user before a program may listen to the local network, so this agent does not."""
-        del port, listen_s
-        raise HostError(f"{group} on {interface}: not listened to on macOS")
+        # Since macOS 15 people are asked whether a program may use the local network, but never about a service of
+        # launchd, nor about what root runs (Apple's technote TN3179).
+        seen = (one for one in parse_ifconfig(self.run(MAC_INTERFACES)) if one.name == interface)
+        own = next((address for one in seen for address in one.addresses if ":" not in address), None)
+        if own is None:
+            raise HostError(f"{group} on {interface}: no IPv4 address there")
+        return overhearing.overhear(interface, group, port, listen_s, own)
 
     def ask_neighbour(self, interface: str, address: str) -> Answer | None:
-        """macOS asks its user before a program may talk to the local network, so this agent does not."""
-        raise HostError(f"{address} on {interface}: not asked on macOS")
+        return asking.ask(self.neighbours(), interface, address)
 
     def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
         """macOS tells them to programs of a person's session that may know the location, not to a service."""

@@ -19,8 +19,11 @@ DATAGRAM_BYTES: Final = 9000
 LONGEST_S: Final = 2.0
 
 
-def overhear(interface: str, group: str, port: int, listen_s: float) -> tuple[bytes, ...]:
+def overhear(interface: str, group: str, port: int, listen_s: float, own: str = "0.0.0.0") -> tuple[bytes, ...]:
     """Datagrams to an IPv4 group that arrive on an interface within two seconds at most.
+
+    Args:
+        own: this machine's address on that interface. macOS goes by it, Linux by the interface's number.
 
     Raises:
         HostDeniedError: this process may not listen.
@@ -30,11 +33,12 @@ def overhear(interface: str, group: str, port: int, listen_s: float) -> tuple[by
     end = time.monotonic() + min(listen_s, LONGEST_S)
     try:
         index = socket.if_nametoindex(interface)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) as listener:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+            listener.setblocking(False)
             # Beside the resolver of the system, which listens there as well: each of them gets every datagram.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((group, port))
-            joined = struct.pack("=4s4si", socket.inet_aton(group), bytes(4), index)  # struct ip_mreqn
+            joined = struct.pack("=4s4si", socket.inet_aton(group), socket.inet_aton(own), index)  # struct ip_mreqn
             listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
             while len(heard) < MOST_DATAGRAMS and (left_s := end - time.monotonic()) > 0:
                 if not select.select([listener], [], [], left_s)[0]:

@@ -107,5 +107,4 @@ PROBE = Probe(
     every_s=6 * 3600 - 100,
     patient=True,
     deadline_s=10.0,
-    systems=("linux", "windows"),
 )

@@ -21,6 +21,7 @@ import msgspec
 import agent.host
 from agent.hashing import keyed_hashes
 from agent.host import Host, HostError
+from agent.host.plists import read_plist, table
 from agent.network import direct_routes, is_router, place_of, router_of
 from agent.probe import Given, Noted, Probe, Unavailable
 from agent.surroundings import MDNS, Known, is_of_chance, names_in, names_one_device
@@ -40,7 +41,12 @@ LEASES: Final = (
 )
 """Folders in which DHCP clients of Linux keep what they were given, and what stands before the server's address."""
 MOST_LEASES: Final = 16
+MAC_LEASES: Final = "/var/db/dhcpclient/leases"
+"""A property list for each interface, root's alone (bootp's IPConfiguration)."""
 WINDOWS_LEASES: Final = r"HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters\Interfaces"
+OPTIONS: Final = 236
+COOKIE: Final = bytes.fromhex("63825363")
+_PAD, _SERVER, _END = 0, 54, 255
 
 
 class Met(msgspec.Struct):
@@ -181,6 +187,9 @@ def _lease_servers(host: Host) -> Iterator[str]:
             for name in leases[:MOST_LEASES]:
                 yield from parse_lease(host.read_text(f"{folder}/{name}") or "", before)[-1:]
     with contextlib.suppress(HostError):
+        for name in host.list_dir(MAC_LEASES)[:MOST_LEASES]:
+            yield server_in(lease_packet(host.read_bytes(f"{MAC_LEASES}/{name}") or b""))
+    with contextlib.suppress(HostError):
         for interface in host.registry_keys(WINDOWS_LEASES)[:MOST_LEASES]:
             yield str(host.registry_values(rf"{WINDOWS_LEASES}\{interface}").get("DhcpServer", ""))
 
@@ -189,6 +198,28 @@ def parse_lease(text: str, before: str) -> list[str]:
     """Addresses of servers in a lease, oldest first: dhclient adds one lease to the other."""
     lines = (line.strip() for line in text.splitlines())
     return [line.removeprefix(before).rstrip(";") for line in lines if line.startswith(before)]
+
+
+def lease_packet(data: bytes) -> bytes:
+    """The DHCP server's answer that a Mac keeps with a lease; empty where it keeps none."""
+    packet = table(read_plist(data)).get("PacketData")
+    return packet if isinstance(packet, bytes) else b""
+
+
+def server_in(packet: bytes) -> str:
+    """The server's address in a DHCP packet (RFC 2131, figure 1; RFC 2132, option 54); empty where it names none."""
+    at = OPTIONS + len(COOKIE)
+    if packet[OPTIONS:at] != COOKIE:
+        return ""
+    while at + 1 < len(packet) and packet[at] != _END:
+        if packet[at] == _PAD:
+            at += 1
+            continue
+        value = packet[at + 2 : at + 2 + packet[at + 1]]
+        if packet[at] == _SERVER and len(value) == 4:
+            return ".".join(map(str, value))
+        at += 2 + packet[at + 1]
+    return ""
 
 
 PROBE = Probe(signal=Neighbours, collect=collect, every_s=3500, patient=True)

@@ -314,8 +314,20 @@ def test_routers_by_both_protocols(tmp_path: Path) -> None:
     assert host.hardware_address("en1", "192.168.1.1") is None
     assert {(one.interface, one.hardware) for one in host.neighbours()} >= {("en0", router)}
     assert host.standstills() == ()
-    with pytest.raises(HostError, match="not listened to"):
-        host.overhear("en0", "224.0.0.251", 5353)
+
+
+def test_a_mac_listens_by_the_address_of_an_interface_and_asks_neighbours_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, _ = mac(AIR, tmp_path)
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr("agent.host.overhearing.overhear", lambda *told: asked.append(told) or ())
+    assert host.overhear("en0", "224.0.0.251", 5353, 1.0) == ()
+    assert asked == [("en0", "224.0.0.251", 5353, 1.0, "192.168.1.23")]
+    with pytest.raises(HostError, match="no IPv4 address"):
+        host.overhear("en1", "224.0.0.251", 5353)
+    with pytest.raises(HostDeniedError, match="not a neighbour"):
+        host.ask_neighbour("en0", "192.168.1.40")
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import plistlib
 import struct
 from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent.probe import Given, Unavailable
 from agent.probes import neighbours
+from agent.probes.neighbours import lease_packet, server_in
 from agent.surroundings import MDNS, MOST_READ, Known, names_in
 from agent.wire.report import encode_signal
 from agent.wire.settings import HashKey, MakerPrefixes, NeighbourProduct, NeighbourTable, Settings
@@ -217,6 +221,28 @@ def test_a_machine_that_gives_out_addresses_beside_the_router(path: str, text: s
     signal = looks(host)
     assert signal.dhcp_class == "travel_router"
     assert len(signal.dhcp_server) == 1
+
+
+def acknowledgement(*options: bytes) -> bytes:
+    """A DHCP server's answer: 236 bytes, the cookie, and options."""
+    return bytes(236) + bytes.fromhex("63825363") + b"\x35\x01\x05" + b"".join(options) + b"\xff" + bytes(20)
+
+
+@pytest.mark.parametrize("name", ["en0.plist", "en0-1,8c:85:90:0:0:1"])
+def test_a_mac_keeps_the_answer_of_who_gave_it_its_address(name: str) -> None:
+    gave = acknowledgement(b"\x00\x00", b"\x36\x04" + bytes((192, 168, 1, 20)), b"\x03\x04" + bytes((192, 168, 1, 1)))
+    lease = plistlib.dumps({"IPAddress": "192.168.1.7", "RouterIPAddress": "192.168.1.1", "PacketData": gave})
+    host = home(bytes.fromhex("9483c4000001"))
+    neighbours = household(bytes.fromhex("9483c4000001"))
+    host.join(routes=(HOME4,), files={f"/var/db/dhcpclient/leases/{name}": lease}, neighbours=neighbours)
+    assert looks(host).dhcp_class == "travel_router"
+
+
+@given(st.binary(max_size=400))
+def test_whatever_a_lease_holds_is_read_to_an_end(data: bytes) -> None:
+    assert server_in(acknowledgement(data)).count(".") in (0, 3)
+    assert server_in(data) == ""
+    assert lease_packet(data) == b""
 
 
 def test_a_laptop_without_a_network_has_no_neighbours_to_look_at() -> None:

@@ -6,7 +6,10 @@ import plistlib
 from typing import Any
 
 import pytest
+from msgspec import structs
 
+from agent.host import Adapter
+from agent.host.commands import wifi_power
 from agent.probe import Given
 from agent.probes import sensors
 from agent.wire.signals import Sensors
@@ -130,22 +133,86 @@ def test_airplane_mode_of_windows_switches_all_radios_off() -> None:
     assert states(look(windows(airplane={"": 0}))[0])["wifi"] == ("unknown", "unknown")
 
 
-def test_a_mac_tells_its_location_service_and_bluetooth_where_it_may_be_read() -> None:
-    path = f"{sensors.LOCATIOND}/com.apple.locationd.4C4C4544.plist"
-    files: dict[str, str | bytes] = {
-        path: plistlib.dumps({"LocationServicesEnabled": False}, fmt=plistlib.FMT_BINARY),
-        sensors.MAC_BLUETOOTH: plistlib.dumps({"ControllerPowerState": 1}),
+WIFI_OF_A_MAC = Adapter(name="en0", kind="wifi", up=False, mtu=1500)
+BY_HOST = f"{sensors.LOCATIOND}/com.apple.locationd"
+
+
+def a_mac(
+    files: dict[str, dict[str, object]] | None = None, *, link: bool = False, power: str = "", **more: Any
+) -> FakeHost:
+    """A Mac with property lists, and with a Wi-Fi interface that has a link or not."""
+    adapters = () if power == "no Wi-Fi" else (structs.replace(WIFI_OF_A_MAC, up=link),)
+    lists = {path: plistlib.dumps(held, fmt=plistlib.FMT_BINARY) for path, held in (files or {}).items()}
+    return FakeHost(system="macos", files=lists, adapters=adapters, commands={wifi_power("en0"): power}, **more)
+
+
+def test_a_mac_tells_each_switch_in_its_own_place_and_not_who_used_it() -> None:
+    files: dict[str, dict[str, object]] = {
+        f"{BY_HOST}.4C4C4544.plist": {"LocationServicesEnabled": False},
+        sensors.MAC_BLUETOOTH: {"ControllerPowerState": 1},
     }
-    signal, _ = look(FakeHost(system="macos", files=files))
+    signal, _ = look(a_mac(files, power="Wi-Fi Power (en0): Off\n"))
     assert states(signal) == {
-        "wifi": ("unknown", "unknown"),
+        "wifi": ("off", "unknown"),
         "bluetooth": ("on", "unknown"),
-        "location": ("off", "user"),
+        "location": ("off", "unknown"),
     }
-    denied, _ = look(FakeHost(system="macos", files=files, denied=[path]))
-    assert states(denied)["location"] == ("unknown", "unknown")
-    broken, _ = look(FakeHost(system="macos", files={path: b"bplist00garbage"}))
-    assert states(broken)["location"] == ("unknown", "unknown")
+    assert signal.airplane_mode is None, "a Mac has none"
+
+
+def test_a_mac_whose_management_forbids_its_radios() -> None:
+    """The rest of the same laptop: the switch itself does not say who used it."""
+    files: dict[str, dict[str, object]] = {
+        f"{sensors.MAC_MANAGED}/com.apple.MCXAirPort.plist": {"DisableAirPort": True},
+        f"{sensors.MAC_MANAGED}/com.apple.MCXBluetooth.plist": {"DisableBluetooth": True},
+        f"{BY_HOST}.plist": {"LocationServicesEnabled": 0},
+    }
+    signal, _ = look(a_mac(files, power="Wi-Fi Power (en0): Off\n"))
+    assert states(signal) == {"wifi": ("off", "policy"), "bluetooth": ("off", "policy"), "location": ("off", "unknown")}
+
+
+@pytest.mark.parametrize(
+    ("host", "wifi"),
+    [
+        (a_mac(link=True, power="nobody asks this"), "on"),
+        (a_mac(power="Wi-Fi Power (en0): On\n"), "on"),
+        (a_mac(power="AirPort Power (en0): Off\n"), "off"),
+        (a_mac(power="en0 is not a Wi-Fi interface.\n"), "unknown"),
+        (a_mac(power="no Wi-Fi"), "none"),
+        (FakeHost(system="macos", adapters=(WIFI_OF_A_MAC,)), "unknown"),
+    ],
+)
+def test_the_wifi_of_a_mac_is_on_where_it_has_a_link_or_waits_for_one(host: FakeHost, wifi: str) -> None:
+    assert states(look(host)[0])["wifi"] == (wifi, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("files", "location"),
+    [
+        ({f"{BY_HOST}.plist": {"LocationServicesEnabled": True}}, "on"),
+        ({f"{BY_HOST}.plist": {"LocationServicesEnabled": 1}, f"{BY_HOST}.4C4C.plist": {"other": 1}}, "on"),
+        ({f"{BY_HOST}.plist": {"LocationServicesEnabled": True}, f"{BY_HOST}.4C4C.plist": {}}, "on"),
+        (
+            {
+                f"{BY_HOST}.plist": {"LocationServicesEnabled": True},
+                f"{BY_HOST}.4C4C.plist": {"LocationServicesEnabled": False},
+            },
+            "unknown",
+        ),
+        ({f"{BY_HOST}.plist": {"LocationServicesEnabled": ["yes"]}}, "unknown"),
+        ({}, "unknown"),
+    ],
+)
+def test_the_location_service_of_a_mac(files: dict[str, dict[str, object]], location: str) -> None:
+    assert states(look(a_mac(files, link=True))[0])["location"] == (location, "unknown")
+
+
+def test_what_a_mac_may_not_read_is_unknown() -> None:
+    path = f"{BY_HOST}.plist"
+    denied = a_mac({path: {"LocationServicesEnabled": False}}, link=True, denied=[path])
+    assert states(look(denied)[0])["location"] == ("unknown", "unknown")
+    broken = FakeHost(system="macos", files={path: b"bplist00garbage", sensors.MAC_BLUETOOTH: b"<plist>"})
+    assert {each.state for each in look(broken)[0].sensors} == {"unknown", "none"}
 
 
 def test_a_note_that_cannot_be_read_is_none() -> None:
