@@ -12,11 +12,12 @@ from _collections_abc import (  # what collections.abc is made of, without the r
     Container,
     Iterable,
 )
+from itertools import islice
 
 from agent.inet_diag import Ends, Row, glance, row
 
 MOST_WATCHED = 512
-"""Connections of one look that are no sessions yet, and may turn out to be some."""
+"""Connections of one look that are no sessions yet, and may turn out to be some: of tools, and of other programs."""
 MOST_FILES = 8192
 """Open files of tools that one look goes through: 10 ms of processor time."""
 
@@ -39,16 +40,18 @@ def relevant(
     """
     known = {ends[0] for ends in sessions}
     found: list[Row] = []
-    watched = 0
+    watched = {True: 0, False: 0}
     for message in messages:
         port, inode = glance(message)
         if port not in doors and port not in known and inode not in dialled:
             continue
         one = row(message)
         if one[1] not in sessions:
-            if watched >= MOST_WATCHED or (port not in ports and is_loopback(one[1])):
+            # Counted apart: whoever connects hundreds of times to another program hides nobody who comes to a tool.
+            to_a_tool = port in ports or inode in dialled
+            if watched[to_a_tool] >= MOST_WATCHED or (port not in ports and is_loopback(one[1])):
                 continue
-            watched += 1
+            watched[to_a_tool] += 1
         found.append(one)
     return found
 
@@ -59,19 +62,33 @@ def dialled_by(processes: Iterable[tuple[str, list[int]]]) -> dict[int, str]:
     left = MOST_FILES
     for tool, pids in processes:
         for pid in pids:
-            try:
-                files = os.listdir(f"/proc/{pid}/fd")[:left]  # noqa: PTH208 - pathlib is heavy
-            except OSError:  # it ended, or may not be looked into
-                continue
-            left -= len(files)
-            for name in files:
+            inodes, looked_at = sockets_among(f"/proc/{pid}/fd", left)
+            left -= looked_at
+            found.update(dict.fromkeys(inodes, tool))
+    return found
+
+
+def sockets_among(folder: str, most: int) -> tuple[list[int], int]:
+    """Inodes of the sockets among the first so many open files of a process, and how many files were looked at; none
+    where the process ended, or may not be looked into.
+
+    The names are taken one by one: a process may hold a million files, whose list would weigh more than the parent.
+    """
+    inodes: list[int] = []
+    looked_at = 0
+    try:
+        with os.scandir(folder) as files:  # pathlib is heavy
+            for file in islice(files, most):
+                looked_at += 1
                 try:
-                    link = os.readlink(f"/proc/{pid}/fd/{name}")  # noqa: PTH115
+                    link = os.readlink(file.path)  # noqa: PTH115
                 except OSError:
                     continue
                 if link.startswith("socket:["):
-                    found[int(link[8:-1])] = tool
-    return found
+                    inodes.append(int(link[8:-1]))
+    except OSError:
+        return inodes, looked_at
+    return inodes, looked_at
 
 
 def is_loopback(ends: Ends) -> bool:

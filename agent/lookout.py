@@ -10,7 +10,7 @@ from __future__ import annotations
 import _socket
 import os
 import time
-from _collections_abc import Callable, Iterable  # what collections.abc is made of, without the rest of collections
+from _collections_abc import Callable, Container, Iterable  # what collections.abc is made of, without the rest
 
 from agent.connections import dialled_by, is_loopback, relevant
 from agent.inet_diag import CLOSED, ESTABLISHED, LISTEN, Counters, Ends, InetDiag, Row, glance, row
@@ -137,9 +137,9 @@ class Lookout:
                 kernel = InetDiag()
                 try:
                     dialled = dialled_by(self.orders.dialling)
-                    doors = {glance(each)[0]: row(each) for each in kernel.messages(LISTEN)}
+                    doors = {glance(each)[0] for each in kernel.messages(LISTEN)}
                     rows = relevant(kernel.messages(ESTABLISHED), self.sessions, doors, self.orders.ports, dialled)
-                    self.compare([*doors.values(), *rows], now_s, kernel.counters, dialled)
+                    self.compare(rows, doors, now_s, kernel.counters, dialled)
                     if self.orders.headers and dialled:
                         udp = kernel.messages(CLOSED, ESTABLISHED, protocol=_socket.IPPROTO_UDP)
                         self.compare_ports([row(each) for each in udp if glance(each)[1] in dialled], now_s, dialled)
@@ -154,6 +154,7 @@ class Lookout:
     def compare(
         self,
         rows: list[Row],
+        doors: Container[int],
         now_s: float,
         counters: Callable[[Ends], Counters | None],
         dialled: dict[int, str],
@@ -161,10 +162,11 @@ class Lookout:
         """Note which sessions are new and which are gone.
 
         Args:
+            rows: established connections.
+            doors: ports on which something listens.
             dialled: tools by the inodes of sockets that their processes hold.
         """
-        doors = {ends[0] for state, ends, _ in rows if state == LISTEN}
-        open_now = {ends: inode for state, ends, inode in rows if state == ESTABLISHED}
+        open_now = {ends: inode for _, ends, inode in rows}
         for ends in [ends for ends, each in self.sessions.items() if ends not in open_now and each.opened_by != "udp"]:
             del self.sessions[ends]
         sent: dict[Ends, Counters] = {}

@@ -19,6 +19,7 @@ from typing import Final
 
 import msgspec
 
+from agent.connections import sockets_among
 from agent.host import HostDeniedError, HostTimeoutError, Process, Socket
 
 NAME_CHARACTERS: Final = 15
@@ -34,7 +35,6 @@ INTERPRETERS: Final = ("python", "perl", "ruby", "node", "java", "bash", "dash",
 _DELETED: Final = " (deleted)"
 _STATES: Final = {"0A": "listen", "01": "established"}
 _MAPPED: Final = bytes(10) + b"\xff\xff"
-_SOCKET: Final = "socket:["
 
 
 def read_bytes(path: str, limit: int) -> bytes:
@@ -201,19 +201,10 @@ def _holders(proc: str, pids: list[int], inodes: set[int]) -> dict[int, list[int
     holders: dict[int, list[int]] = {}
     left = MAX_FILES
     for pid in pids:
-        folder = f"{proc}/{pid}/fd"
-        try:
-            files = os.listdir(folder)[:left]
-        except OSError:
-            continue  # it ended in the meantime, or is somebody else's
-        left -= len(files)
-        for file in files:
-            with contextlib.suppress(OSError):
-                target = os.readlink(f"{folder}/{file}")
-                if target.startswith(_SOCKET) and (inode := int(target[len(_SOCKET) : -1])) in inodes:
-                    held = holders.setdefault(inode, [])
-                    if pid not in held:
-                        held.append(pid)
+        found, looked_at = sockets_among(f"{proc}/{pid}/fd", left)
+        left -= looked_at
+        for inode in inodes.intersection(found):
+            holders.setdefault(inode, []).append(pid)
     return holders
 
 

@@ -14,6 +14,7 @@ import resource
 import signal
 import sys
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from agent.inet_diag import InetDiag
@@ -28,6 +29,8 @@ POLL_S: Final = 0.02
 """Between two looks at one connection: 50 a second."""
 LONGEST_POLL_S: Final = 0.05
 SPARE_S: Final = 10.0
+MOST_JUMP_S: Final = 0.5
+"""By which the wall clock may run ahead of the one that sleep stops, or behind it, in one window."""
 CPU_S: Final = 5
 MEMORY_BYTES: Final = 256 * 1024 * 1024
 
@@ -53,28 +56,30 @@ def main(arguments: list[str]) -> int:
 
 
 def record(flows: list[Flow], seconds: float, *, headers: bool = False) -> list[Recording]:
-    """Look at the connections until the time is up, or all are gone.
+    """Look at the connections until the time is up, or all are gone. Nothing comes of it where the laptop slept
+    meanwhile or its clock was set: then nobody knows how long anything took.
 
     Args:
         headers: by headers of their packets, where the system allows it.
     """
-    kernel = InetDiag()
     listeners = _listeners(flows) if headers else None
     began_s, wall_s = time.monotonic(), time.clock_gettime(time.CLOCK_REALTIME)
     recordings = [Recording(flow, int(began_s * 1e6), wall_s) for flow in flows if listeners or not flow.is_udp]
     period_s = min(POLL_S * len(flows), LONGEST_POLL_S)
     due_s = began_s
-    while (live := [one for one in recordings if not one.gone]) and due_s < began_s + seconds:
-        for one in live:
-            if not one.flow.is_udp:
-                counters = kernel.counters(one.flow.ends)
-                one.see(counters, time.monotonic_ns() // 1000, as_events=listeners is None)
-        for one, listener in zip(recordings, listeners or (), strict=False):
-            for at_us, packet in listener.heard():
-                one.hear(at_us, packet)
-        due_s = max(due_s + period_s, time.monotonic() - period_s)
-        time.sleep(max(0.0, due_s - time.monotonic()))
-    return recordings
+    with closing(InetDiag()) as kernel:
+        while (live := [one for one in recordings if not one.gone]) and due_s < began_s + seconds:
+            for one in live:
+                if not one.flow.is_udp:
+                    counters = kernel.counters(one.flow.ends)
+                    one.see(counters, time.monotonic_ns() // 1000, as_events=listeners is None)
+            for one, listener in zip(recordings, listeners or (), strict=False):
+                for at_us, packet in listener.heard():
+                    one.hear(at_us, packet)
+            due_s = max(due_s + period_s, time.monotonic() - period_s)
+            time.sleep(max(0.0, due_s - time.monotonic()))
+    jumped_s = time.clock_gettime(time.CLOCK_REALTIME) - wall_s - (time.monotonic() - began_s)
+    return recordings if abs(jumped_s) < MOST_JUMP_S else []
 
 
 def _listeners(flows: list[Flow]) -> list[Listener] | None:

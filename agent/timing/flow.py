@@ -142,7 +142,7 @@ class Recording:
             "session_began_s": self.flow.began_s,
             "from_start": self.from_start,
             "method": "stun" if rtts_ms else self.method,
-            "started_at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started_at)) + f".{started_at % 1:.3f}Z"[2:],
+            "started_at": _instant(started_at),
             "duration_ms": round((self._ended_us - start_us) / 1000, 1),
             "hop_min_rtt_ms": None if self._min_rtt_us is None else self._min_rtt_us / 1000,
             "events": packed.text,
@@ -164,6 +164,11 @@ class Recording:
         sent = sum(one.size for one in events if one.out)
         received = sum(one.size for one in events if not one.out)
         return sent >= MUCH_BYTES and sent >= FAR_MORE * received
+
+
+def _instant(at_s: float) -> str:
+    at_s, ms = divmod(round(at_s * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at_s))}.{ms:03d}Z"
 
 
 def _family(address: bytes) -> int:

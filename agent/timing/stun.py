@@ -25,7 +25,8 @@ class Checks:
 
     def __init__(self) -> None:
         self.rtts_ms: list[float] = []
-        self._asked: dict[bytes, int] = {}
+        self._asked: dict[bytes, tuple[int, bool]] = {}
+        """When each question was asked last, and whether only once."""
 
     def see(self, at_us: int, *, out: bool, data: bytes) -> None:
         """Take in the beginning of one packet's payload."""
@@ -34,16 +35,14 @@ class Checks:
             return
         kind, transaction = told
         if out and kind == REQUEST:
-            # A question that is sent again keeps its first time away: nobody knows which of the two was answered.
-            self._asked = {each: at for each, at in self._asked.items() if at_us - at < LONGEST_US}
-            if transaction in self._asked:
-                self._asked[transaction] = at_us - LONGEST_US
-            elif len(self._asked) < MOST_ASKED:
-                self._asked[transaction] = at_us
+            # Of a question that is sent again nobody knows which time it was answered.
+            self._asked = {each: last for each, last in self._asked.items() if at_us - last[0] < LONGEST_US}
+            if transaction in self._asked or len(self._asked) < MOST_ASKED:
+                self._asked[transaction] = at_us, transaction not in self._asked
         elif not out and kind in ANSWERS and transaction in self._asked:
-            took_us = at_us - self._asked.pop(transaction)
-            if 0 < took_us < LONGEST_US:
-                self.rtts_ms.append(took_us / 1000)
+            asked_us, once = self._asked.pop(transaction)
+            if once and 0 < at_us - asked_us < LONGEST_US:
+                self.rtts_ms.append((at_us - asked_us) / 1000)
 
 
 def parse(data: bytes) -> tuple[int, bytes] | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from agent import connections, lookout
-from agent.connections import dialled_by, relevant
+from agent.connections import dialled_by, relevant, sockets_among
 from agent.inet_diag import BYTES_SENT, CLOSED, ESTABLISHED, LISTEN, MIN_RTT, Counters, Ends, InetDiag, Row, row
 from agent.lookout import Lookout, Orders
 from agent.timing.flow import Flow
@@ -36,6 +39,17 @@ def counters(sent: int, received: int, *, segments: int = 9) -> Counters:
     struct.pack_into("=III", info, MIN_RTT, 10_000, segments, segments)
     struct.pack_into("=Q", info, BYTES_SENT, sent)
     return Counters(bytes(info))
+
+
+def compare(
+    watch: Lookout,
+    rows: list[Row],
+    now_s: float,
+    ask: Callable[[Ends], Counters | None],
+    dialled: dict[int, str],
+) -> None:
+    doors = {ends[0] for state, ends, _ in rows if state == LISTEN}
+    watch.compare([each for each in rows if each[0] == ESTABLISHED], doors, now_s, ask, dialled)
 
 
 class Helpers:
@@ -72,11 +86,11 @@ def test_the_orders_are_read_and_what_is_none_is_left_out() -> None:
 
 def test_a_session_that_comes_in_is_timed_three_times_and_then_four_times_an_hour(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
-    watch.compare([door(5900)], 1000.0, never_asked, {})
+    compare(watch, [door(5900)], 1000.0, never_asked, {})
     starts = []
     now_s = 1020.0
     while now_s < 1020 + 3600:
-        watch.compare([door(5900), opened(VNC)], now_s, never_asked, {})
+        compare(watch, [door(5900), opened(VNC)], now_s, never_asked, {})
         before = len(helpers.started)
         watch._have_timed(now_s)
         if len(helpers.started) > before:
@@ -95,7 +109,7 @@ def test_a_session_that_comes_in_is_timed_three_times_and_then_four_times_an_hou
 
 def test_a_session_that_was_there_before_the_agent_has_no_beginning(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
-    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked, {})
+    compare(watch, [door(5900), opened(VNC)], 1000.0, never_asked, {})
     watch._have_timed(1000.0)
     assert helpers.started[0][-1].endswith(",others,")
     assert Flow.parse(helpers.started[0][-1]).began_s is None
@@ -110,7 +124,7 @@ def test_what_the_laptop_s_own_programs_do_is_not_timed(helpers: Helpers) -> Non
     watch = Lookout(helpers.start, ORDERS)
     rows = [door(5900), door(8080), *map(opened, (browsing, own_page, outward_ssh, vnc_elsewhere))]
     for now_s in (1000.0, 1020.0, 1040.0):
-        watch.compare(rows, now_s, never_asked, {})
+        compare(watch, rows, now_s, never_asked, {})
     assert watch.sessions == {}
 
 
@@ -124,9 +138,9 @@ def test_an_unlisted_program_counts_where_it_sends_as_one_that_shows_a_screen(he
 
     watch = Lookout(helpers.start, ORDERS)
     rows = [door(9000), door(9001), opened(renamed), opened(syncing)]
-    watch.compare(rows, 1000.0, ask, {})
+    compare(watch, rows, 1000.0, ask, {})
     assert watch.sessions == {}
-    watch.compare(rows, 1020.0, ask, {})
+    compare(watch, rows, 1020.0, ask, {})
     assert [(ends, each.tool, each.opened_by) for ends, each in watch.sessions.items()] == [
         (renamed, "unknown", "unlisted")
     ]
@@ -142,9 +156,9 @@ def test_a_tool_that_dials_out_counts_once_it_shows_the_screen(helpers: Helpers)
 
     watch = Lookout(helpers.start, ORDERS)
     for now_s in (1000.0, 1020.0, 1040.0):
-        watch.compare([opened(relayed)], now_s, ask, {2: "anydesk"})
+        compare(watch, [opened(relayed)], now_s, ask, {2: "anydesk"})
         assert watch.sessions == {}
-    watch.compare([opened(relayed)], 1060.0, ask, {2: "anydesk"})
+    compare(watch, [opened(relayed)], 1060.0, ask, {2: "anydesk"})
     assert [(each.tool, each.opened_by) for each in watch.sessions.values()] == [("anydesk", "tool")]
 
 
@@ -157,7 +171,7 @@ def test_udp_ports_of_tools_are_timed_by_headers_and_forgotten_when_they_close(h
         (50002, 0, NEAR, NEAR),
     )
     watch.compare_ports([(CLOSED, open_to_all, 5), (CLOSED, of_another, 6), (CLOSED, inside, 5)], 1000.0, dialled)
-    watch.compare([], 1000.0, never_asked, dialled)
+    compare(watch, [], 1000.0, never_asked, dialled)
     assert [(ends, each.opened_by) for ends, each in watch.sessions.items()] == [(open_to_all, "udp")]
     watch._have_timed(1000.0)
     assert helpers.started == [["--seconds", "15", "--headers", "rustdesk,0.0.0.0,50000,0.0.0.0,0,udp,"]]
@@ -170,6 +184,18 @@ def test_the_sockets_of_a_process_are_found_by_its_open_files() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         orders = Orders.parse([f"dials anydesk {os.getpid()},999999"])
         assert dialled_by(orders.dialling)[os.fstat(server.fileno()).st_ino] == "anydesk"
+
+
+def test_a_process_with_a_crowd_of_open_files_costs_no_more_than_those_that_are_looked_at(tmp_path: Path) -> None:
+    for number in range(5000):
+        (tmp_path / str(number)).symlink_to(f"socket:[{number}]")
+    tracemalloc.start()
+    inodes, looked_at = sockets_among(str(tmp_path), 100)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (len(inodes), looked_at) == (100, 100)
+    assert most < 100_000
+    assert sockets_among(str(tmp_path / "gone"), 100) == ([], 0)
 
 
 def message(ends: Ends, inode: int = 2) -> bytes:
@@ -187,9 +213,17 @@ def test_of_tens_of_thousands_of_connections_those_are_kept_that_matter(helpers:
     dialled = (50_000, 443, LAPTOP, socket.inet_aton("203.0.113.4"))
     everything = [*own, *browser, message(dialled, 77), *stranger, message(VNC)]
     found = relevant(everything, {VNC: None}, {5900, 8080}, ORDERS.ports, {77: "anydesk"})
-    assert len(found) == connections.MOST_WATCHED + 1
+    assert len(found) == connections.MOST_WATCHED + 2
     assert {opened(VNC), opened(dialled, 77)} <= set(found)
     assert not any(ends[2] == NEAR for _, ends, _ in found)
+
+
+def test_whoever_connects_hundreds_of_times_to_another_program_hides_nobody_who_comes_to_a_tool() -> None:
+    crowd = [message((8080, 1 + n, LAPTOP, FAR)) for n in range(5000)]
+    found = relevant([*crowd, message(VNC)], {}, {5900, 8080}, ORDERS.ports, {})
+    assert opened(VNC) in found
+    pressing = [message((5900, 1 + n, LAPTOP, FAR)) for n in range(5000)]
+    assert len(relevant(pressing, {}, {5900}, ORDERS.ports, {})) == connections.MOST_WATCHED
 
 
 def test_a_tunnel_to_a_tool_on_this_machine_matters() -> None:
@@ -202,7 +236,7 @@ def test_however_many_are_connected_the_windows_of_an_hour_are_bounded(helpers: 
     many = [opened((5900, 1 + n, LAPTOP, FAR)) for n in range(400)]
     timed = 0
     for now_s in range(1000, 1000 + 7200, 20):
-        watch.compare([door(5900), *many], now_s, never_asked, {})
+        compare(watch, [door(5900), *many], now_s, never_asked, {})
         before = len(helpers.started)
         watch._looked_s = now_s
         watch._have_timed(now_s)
@@ -232,10 +266,10 @@ def test_the_dearer_a_look_the_rarer_it_is(helpers: Helpers, monkeypatch: pytest
 
 def test_a_session_that_ends_is_forgotten_and_its_windows_are_news(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
-    watch.compare([door(5900)], 1000.0, never_asked, {})
-    watch.compare([door(5900), opened(VNC)], 1020.0, never_asked, {})
+    compare(watch, [door(5900)], 1000.0, never_asked, {})
+    compare(watch, [door(5900), opened(VNC)], 1020.0, never_asked, {})
     watch._have_timed(1020.0)
-    watch.compare([door(5900)], 1040.0, never_asked, {})
+    compare(watch, [door(5900)], 1040.0, never_asked, {})
     assert watch.sessions == {}
     helpers.say(b"{}\n")
     assert not watch.hear()
@@ -244,9 +278,9 @@ def test_a_session_that_ends_is_forgotten_and_its_windows_are_news(helpers: Help
 
 def test_many_short_sessions_do_not_have_the_laptop_timed_all_day(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
-    watch.compare([door(22)], 0.0, never_asked, {})
+    compare(watch, [door(22)], 0.0, never_asked, {})
     for number in range(60):
-        watch.compare([door(22), opened((22, 40000 + number, LAPTOP, FAR))], 20.0 * number, never_asked, {})
+        compare(watch, [door(22), opened((22, 40000 + number, LAPTOP, FAR))], 20.0 * number, never_asked, {})
     assert len(watch._series) == lookout.MOST_SERIES
 
 
@@ -255,7 +289,7 @@ def test_a_helper_that_cannot_be_started_is_tried_again_later() -> None:
         raise BlockingIOError
 
     watch = Lookout(no_room, ORDERS)
-    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked, {})
+    compare(watch, [door(5900), opened(VNC)], 1000.0, never_asked, {})
     watch._looked_s = 1000.0
     watch._have_timed(1000.0)
     assert watch.wait_s(1000.0) > 10
@@ -274,7 +308,7 @@ def test_without_orders_nothing_is_looked_at(helpers: Helpers) -> None:
 def test_too_much_that_waits_makes_room_for_the_newest(helpers: Helpers) -> None:
     watch = Lookout(helpers.start, ORDERS)
     watch.windows = [b"x" * 7000 for _ in range(8)]
-    watch.compare([door(5900), opened(VNC)], 1000.0, never_asked, {})
+    compare(watch, [door(5900), opened(VNC)], 1000.0, never_asked, {})
     watch._have_timed(1000.0)
     helpers.say(b"y" * 20_000 + b"\n")
     while watch._helper is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import msgspec
 import pytest
 
 from agent.inet_diag import BYTES_SENT, MIN_RTT, Counters
+from agent.timing.__main__ import record
 from agent.timing.flow import Flow, Recording
 from agent.wire.signals import TimingWindow
 from agent.wire.timing import Event, unpack_events
@@ -112,6 +114,31 @@ def test_ipv6_and_loopback_are_written_as_elsewhere() -> None:
     seen.see(counters(0, 0), START_US)
     seen.see(counters(10, 10), START_US + 1)
     assert (window_of(seen).peer_address, window_of(seen).loopback_leg) == ("::1", True)
+
+
+def test_a_window_that_starts_just_before_a_second_is_not_dated_a_second_early() -> None:
+    seen = Recording(Flow.parse(RELAYED), START_US, 1_763_726_400.9997)
+    seen.see(counters(0, 0), START_US)
+    seen.see(counters(10, 10), START_US + 1)
+    assert window_of(seen).started_at.isoformat() == "2025-11-21T12:00:01+00:00"
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -30.0])
+def test_a_window_in_which_the_laptop_slept_or_its_clock_was_set_is_not_told(
+    jump_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clock(_number: int) -> float:
+        return time.time() + (jump_s if next(reads) else 0.0)
+
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as viewer:
+        shown, _ = server.accept()
+        port, peer = server.getsockname()[1], viewer.getsockname()[1]
+        flow = Flow.parse(f"tigervnc,127.0.0.1,{port},127.0.0.1,{peer},others,1.5")
+        assert len(record([flow], 0.1)) == 1
+        reads = itertools.count()
+        monkeypatch.setattr(time, "clock_gettime", clock)
+        assert record([flow], 0.1) == []
+        shown.close()
 
 
 def test_the_helper_times_a_real_connection_and_weighs_little() -> None:

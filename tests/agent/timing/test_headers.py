@@ -153,6 +153,14 @@ def test_a_question_that_was_sent_twice_has_no_round_trip() -> None:
     assert checks.rtts_ms == []
 
 
+def test_nor_has_one_that_was_sent_three_times() -> None:
+    checks = Checks()
+    for at_us in (0, 500_000, 1_000_000):
+        checks.see(at_us, out=True, data=ASKED)
+    checks.see(1_010_000, out=False, data=ANSWERED)
+    assert checks.rtts_ms == [], "10 ms would be the answer to the first"
+
+
 @pytest.mark.parametrize("data", [b"", b"\x40", bytes(19), b"\x40\0\0\0" * 30, indication(0x17, b"")[:24]])
 def test_what_is_no_check_is_none(data: bytes) -> None:
     assert parse_check(data) is None
