@@ -32,10 +32,8 @@ def token_verbs(verb: argparse.ArgumentParser) -> None:
     create = actions.add_parser("create", help="make an enrolment token; it is shown once")
     create.add_argument("--note", default="", help="what it is for")
     create.add_argument("--group", default="default", help="group of the devices that it enrols")
-    create.add_argument("--hours", type=_number_to(8760), default=72, help="for how long it can be used (default: 72)")
-    create.add_argument(
-        "--quota", type=_number_to(1_000_000), default=1, help="how many laptops it enrols (default: 1)"
-    )
+    create.add_argument("--hours", type=number_to(8760), default=72, help="for how long it can be used (default: 72)")
+    create.add_argument("--quota", type=number_to(1_000_000), default=1, help="how many laptops it enrols (default: 1)")
     create.add_argument("--serial", action="append", default=[], help="only this serial number; may be repeated")
     create.set_defaults(run=_token_create)
     actions.add_parser("list", help="all enrolment tokens").set_defaults(run=token_list)
@@ -64,7 +62,7 @@ def user_verbs(verb: argparse.ArgumentParser) -> None:
     enable.set_defaults(run=_user_enable)
 
 
-def _number_to(most: int) -> Callable[[str], int]:
+def number_to(most: int) -> Callable[[str], int]:
     """Reads a whole number from 1 to the most that is allowed."""
 
     def read(text: str) -> int:
@@ -178,6 +176,9 @@ def sign_in_link(config: Config, secret: str) -> str:
 
 
 def _ask_password() -> str:
+    """Twice from a terminal, which shows nothing; else one line of standard input."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
     password = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != password:
         raise users.UserError("the two passwords differ")
@@ -210,6 +211,8 @@ def user_list(options: argparse.Namespace) -> int:
     for user in found:
         state = "disabled" if user.disabled else "enabled"
         print(f"{user.name}  {user.role}  {state}  since {_minute(user.created_at)}")
+    if not found:
+        print("no user; make one: farhand-collector user create NAME --role admin", file=sys.stderr)
     return 0
 
 

@@ -73,6 +73,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _check(file: Path) -> None:
+    if file.is_dir():
+        raise BackupError(f"{file}: a folder; name the file that was written by: farhand-collector backup")
     try:
         with closing(_reading(file)) as connection:
             answer = connection.execute("PRAGMA integrity_check").fetchone()[0]

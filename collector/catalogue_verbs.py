@@ -61,7 +61,7 @@ def status(options: argparse.Namespace) -> int:
 
 
 def _minute(at_ms: int) -> str:
-    return from_ms(at_ms).isoformat(" ", "minutes")
+    return f"{from_ms(at_ms):%Y-%m-%d %H:%M} UTC"
 
 
 def _import(options: argparse.Namespace) -> int:

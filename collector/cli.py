@@ -84,7 +84,10 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:
-        print(f"farhand-collector {options.verb}: {error.filename or 'system'}: {error.strerror}", file=sys.stderr)
+        refused = isinstance(error, PermissionError)
+        advice = "; run it as the user that the collector runs as, or name another file" if refused else ""
+        said = f"{error.filename or 'system'}: {error.strerror}{advice}"
+        print(f"farhand-collector {options.verb}: {said}", file=sys.stderr)
         return 1
     return status
 

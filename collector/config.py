@@ -196,7 +196,7 @@ def open_document(path: Path) -> Document:
         return Document(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         document = Document("", str(path))
-        reason = getattr(error, "strerror", None) or error
+        reason = getattr(error, "strerror", None) or "is not UTF-8 text; save it as UTF-8"
         document.mistakes.append(Mistake(file=str(path), line=0, place="", text=f"cannot be read: {reason}"))
         return document
 

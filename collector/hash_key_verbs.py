@@ -25,7 +25,7 @@ def hash_key_list(options: argparse.Namespace) -> int:
     with database(options) as connection:
         keys = hash_keys.kept(connection)
     for one in keys:
-        print(f"epoch {one.epoch}  since {from_ms(one.since_ms).isoformat(' ', 'minutes')}")
+        print(f"epoch {one.epoch}  since {from_ms(one.since_ms):%Y-%m-%d %H:%M} UTC")
     if not keys:
         print("no key yet: the first one is drawn when the collector starts", file=sys.stderr)
     return 0

@@ -44,11 +44,11 @@ def audit_landmarks(options: argparse.Namespace) -> int:
 
 def _line(each: Checked) -> str:
     said = f"{'WRONG' if each.wrong else 'doubtful' if each.contradicting else 'ok':<9}{each.landmark:<22}{each.place}"
+    laptops = "1 laptop" if each.devices == 1 else f"{each.devices} laptops"
     if not each.contradicting:
-        return f"{said}: timed by {each.devices} laptops"
+        return f"{said}: timed by {laptops}"
     return (
-        f"{said}: contradicts {', '.join(each.others)} on {each.contradicting} of {each.devices} laptops, "
-        f"from {each.least_ms:g} ms"
+        f"{said}: contradicts {', '.join(each.others)} on {each.contradicting} of {laptops}, from {each.least_ms:g} ms"
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from . import config as configs
 from . import importing
-from .access import ACTOR, PATIENCE_S
+from .access import ACTOR, PATIENCE_S, number_to
 from .app import database_url, utc_now
 from .instants import to_ms
 from .roster import MOST, RosterError
@@ -28,6 +28,7 @@ Result = TypeVar("Result")
 REST = 2.0
 """Rests this many times as long as it held the write lock: a running collector answers reports in between."""
 LEAST_REST_S = 0.01
+MOST_VERSION = 2**31 - 1
 
 
 class _Beside:
@@ -59,7 +60,7 @@ def roster_verbs(verb: argparse.ArgumentParser) -> None:
     taking.set_defaults(run=_import)
     actions.add_parser("status", help="the roster that holds, and how it fits the fleet").set_defaults(run=status)
     undo = actions.add_parser("activate", help="let a version that is kept hold again")
-    undo.add_argument("version", type=int)
+    undo.add_argument("version", type=number_to(MOST_VERSION), help="its number, as roster status prints it")
     undo.set_defaults(run=_activate)
 
 
@@ -70,7 +71,7 @@ def _door(options: argparse.Namespace) -> Iterator[_Beside]:
         require_current(engine)
         yield _Beside(engine)
     except RosterStateError as error:
-        raise StoreError(str(error)) from error
+        raise StoreError(f"{error}; see: farhand-collector roster status") from error
     finally:
         engine.dispose()
 

@@ -144,9 +144,9 @@ class Document:
         return self._scalar(node, wanted, place, hint)
 
     def _struct(self, node: yaml.Node, wanted: type[msgspec.Struct], place: str, hint: str) -> Any:
-        if not isinstance(node, yaml.MappingNode):
-            return self._refuse(node, place, "a block of keys", hint)
         fields = {field.encode_name: field for field in msgspec.structs.fields(wanted)}
+        if not isinstance(node, yaml.MappingNode):
+            return self._refuse(node, place, "a block of keys", hint or f"one or more of {', '.join(sorted(fields))}")
         built: dict[str, Any] = {}
         for key, each in self._pairs(node, place):
             if key in fields:

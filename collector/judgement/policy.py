@@ -248,23 +248,28 @@ def unknown_names(policy: Policy, known: Known) -> Iterator[tuple[str, str, str,
     """Names that nothing is called by: (dotted place, what was expected, the name, the names there are)."""
     for index, country in enumerate(policy.home_countries):
         if country not in known.countries:
-            yield f"home_countries[{index}]", "a country code", country, known.countries
+            yield f"home_countries[{index}]", "a country code of ISO 3166, such as DE", country, known.countries
     for index, tool in enumerate(policy.allowed_tools):
         if tool not in known.tools:
-            yield f"allowed_tools[{index}]", "a tool of the catalogue", tool, known.tools
+            yield f"allowed_tools[{index}]", "a tool of the catalogue (docs/catalogue.md)", tool, known.tools
     for tool in policy.allowed_tenants:
         if tool not in policy.allowed_tools:
             yield f"allowed_tenants.{tool}", "one of the allowed tools", tool, frozenset(policy.allowed_tools)
     for index, product in enumerate(policy.allowed_hardware):
         if product not in known.hardware:
-            yield f"allowed_hardware[{index}]", "a product of the hardware tables", product, known.hardware
+            yield (
+                f"allowed_hardware[{index}]",
+                "a product of the hardware tables (docs/catalogue.md)",
+                product,
+                known.hardware,
+            )
     for name, group in policy.groups.items():
         for index, kind in enumerate(group.probes_off):
             if kind not in known.kinds:
-                yield f"groups.{name}.probes_off[{index}]", "a kind of signal", kind, known.kinds
+                yield f"groups.{name}.probes_off[{index}]", "a kind of signal (docs/signals.md)", kind, known.kinds
         for index, kind in enumerate(group.probes_on):
             if kind not in known.kinds:
-                yield f"groups.{name}.probes_on[{index}]", "a kind of signal", kind, known.kinds
+                yield f"groups.{name}.probes_on[{index}]", "a kind of signal (docs/signals.md)", kind, known.kinds
     for index, suppression in enumerate(policy.suppressions):
         if suppression.rule not in known.rules:
             yield f"suppressions[{index}].rule", "the id of a rule", suppression.rule, known.rules

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import stat
 import subprocess
@@ -86,6 +88,35 @@ def test_a_disabled_user_gets_no_link_that_would_not_work(ready: Path, capsys: p
     assert "'ann' is disabled" in failing(ready, "user", "link", "ann", capsys=capsys)
     assert run(["--config", str(ready), "user", "enable", "ann"]) == 0
     assert run(["--config", str(ready), "user", "link", "ann"]) == 0
+
+
+def test_a_password_comes_from_standard_input_where_there_is_no_terminal(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery staple\n"))
+    assert run(["--config", str(ready), "user", "create", "ann", "--password"]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert "12 characters" in failing(ready, "user", "create", "bob", "--password", capsys=capsys)
+
+
+def test_an_empty_list_of_users_says_how_to_make_one(ready: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--config", str(ready), "user", "list"]) == 0
+    assert capsys.readouterr().err == "no user; make one: farhand-collector user create NAME --role admin\n"
+
+
+def test_a_folder_is_no_backup(ready: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert f"{tmp_path}: a folder; name the file" in failing(ready, "restore", str(tmp_path), capsys=capsys)
+
+
+def test_what_may_not_be_read_says_who_should_run_it(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", "/srv/collector.lock")
+
+    monkeypatch.setattr("collector.serving.os.open", refuse)
+    said = failing(ready, "migrate", capsys=capsys)
+    assert "/srv/collector.lock: Permission denied; run it as the user that the collector runs as" in said
 
 
 def test_plain_http_that_others_reach_is_a_mistake(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

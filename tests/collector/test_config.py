@@ -111,6 +111,12 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
         config.load(tmp_path / "none.yaml")
 
 
+def test_a_file_that_is_no_text_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "two-bytes.yaml").write_bytes("retention: {}".encode("utf-16"))
+    with pytest.raises(MistakesError, match=r"two-bytes\.yaml: cannot be read: is not UTF-8 text; save it as UTF-8"):
+        config.load(tmp_path / "two-bytes.yaml")
+
+
 def test_every_unknown_name_of_a_policy_is_told_with_the_nearest(tmp_path: Path) -> None:
     path = write(
         tmp_path,
@@ -119,9 +125,9 @@ def test_every_unknown_name_of_a_policy_is_told_with_the_nearest(tmp_path: Path)
     )
     _, mistakes = config.read_policy(path, KNOWN)
     assert [f"{each.place}: {each.text}" for each in mistakes] == [
-        'home_countries[1]: expected a country code, got "GER"; use one of DE, NO',
-        'allowed_tools[0]: expected a tool of the catalogue, got "anydesc"; did you mean anydesk?',
-        'groups.eu.probes_off[0]: expected a kind of signal, got "clok"; did you mean clock?',
+        'home_countries[1]: expected a country code of ISO 3166, such as DE, got "GER"; use one of DE, NO',
+        'allowed_tools[0]: expected a tool of the catalogue (docs/catalogue.md), got "anydesc"; did you mean anydesk?',
+        'groups.eu.probes_off[0]: expected a kind of signal (docs/signals.md), got "clok"; did you mean clock?',
         'suppressions[0].rule: expected the id of a rule, got "session"; use one of unsanctioned-session',
     ]
 

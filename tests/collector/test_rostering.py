@@ -76,7 +76,10 @@ def test_status_and_undo(config: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "version 2  past  2 laptops" in out
     assert "2 of 2 lines name no laptop in use" in out
     status, _, err = roster(config, "activate", "9", capsys=capsys)
-    assert (status, err) == (1, "farhand-collector roster: version 9 is not kept\n")
+    assert (status, err) == (
+        1,
+        "farhand-collector roster: version 9 is not kept; see: farhand-collector roster status\n",
+    )
 
 
 def test_a_file_that_is_not_there_is_named(config: Path, capsys: pytest.CaptureFixture[str]) -> None:

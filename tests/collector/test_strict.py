@@ -80,7 +80,10 @@ def test_norway_is_a_country_and_yes_is_a_word() -> None:
         ("name:\n", "f.yaml: name (line 1): expected str, got nothing; write a name"),
         ("name: [a]\n", "f.yaml: name (line 1): expected str, got a list; write a name"),
         ("retention: {}\n", "f.yaml: name (line 1): missing; write a name"),
-        ("name: a\nretention: 7\n", "f.yaml: retention (line 2): expected a block of keys, got 7"),
+        (
+            "name: a\nretention: 7\n",
+            "f.yaml: retention (line 2): expected a block of keys, got 7; write one or more of days, level",
+        ),
         (
             "name: a\ncountries: DE\n",
             'f.yaml: countries (line 2): expected a list, got "DE"; write a list of country codes',
@@ -95,7 +98,11 @@ def test_norway_is_a_country_and_yes_is_a_word() -> None:
             "name: a\nuntil: 2027-01-31\n",
             'f.yaml: until (line 2): expected datetime, got "2027-01-31"; write a moment in UTC',
         ),
-        ("- a\n", "f.yaml: line 1: expected a block of keys, got a list"),
+        (
+            "- a\n",
+            "f.yaml: line 1: expected a block of keys, got a list; "
+            "write one or more of anything, countries, groups, name, on, retention, share, until",
+        ),
         ("a: b: c\n", "f.yaml: line 1: is not YAML: mapping values are not allowed here"),
     ],
 )
