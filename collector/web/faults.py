@@ -52,7 +52,8 @@ async def _api_error(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    details = {404: "there is nothing at this address", 405: f"{request.method} is not allowed here"}
+    allowed = (error.headers or {}).get("Allow", "")
+    details = {404: "there is nothing at this address", 405: f"{request.method} is not allowed here; use {allowed}"}
     name = _BY_STATUS.get(error.status_code, "bad-request")
     answer = fault(request, ApiError(name, error.status_code, details.get(error.status_code, "")))
     answer.headers.update(error.headers or {})

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from .agents import read_body
 from .auth import NOBODY, Scope, Who, identify
+from .bodies import mistake
 from .contract import JSON, Operation, Query, acceptable, read_query
 from .csrf import SAFE, from_own_page
 from .errors import ApiError
@@ -62,8 +63,10 @@ class Call:
             raise ApiError("bad-request", 400, "a text holds NUL, which no database takes")
         try:
             return msgspec.json.decode(self.body, type=shape)
+        except msgspec.DecodeError as error:
+            raise ApiError("bad-request", 400, mistake(shape, error)) from error
         except (ValueError, RecursionError) as error:
-            raise ApiError("bad-request", 400, str(error).replace("`", "")) from error
+            raise ApiError("bad-request", 400, f"the body cannot be read: {error}") from error
 
     def form(self) -> dict[str, str]:
         """The fields of a page's form.
