@@ -29,7 +29,6 @@ from .judgement.view import (
 from .projection import (
     Sent,
     measured_at,
-    newest_of,
     read,
     skew_s,
     track_sessions,
@@ -80,10 +79,14 @@ def fold_in(state: State, row: Any) -> None:
         if measurement.kind not in changed:
             continue
         at = measured_at(measurement, report, sent, received_at)
-        state.newest[measurement.kind] = newest_of(
-            measurement.kind, bytes(measurement.data), measurement.failure, at, unreadable(measurement)
-        )
         signal = read(measurement)
+        state.newest[measurement.kind] = Newest(
+            kind=measurement.kind,
+            measured_at=at,
+            signal=signal,
+            failure=measurement.failure,
+            unreadable=unreadable(measurement, signal),
+        )
         if isinstance(signal, RemoteSessions):
             state.sessions |= track_sessions(state.sessions, signal, at)
         elif isinstance(signal, UsbDevices | Displays):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import msgspec
 from collector.judgement import facts as fact_table
 from collector.judgement import risk
 from collector.judgement.claim import changes_at, claim_digest
-from collector.judgement.engine import Facts, ReadyRule, Reason, in_words, missing, split
+from collector.judgement.engine import Facts, Lacked, ReadyRule, Reason, in_words, missing, split
 from collector.judgement.facts.egress import settles_at
 from collector.judgement.facts.silence import due_at
 from collector.judgement.findings import Assessment, Coverage, Finding, UnaskedRule, UnknownRule
@@ -96,12 +97,11 @@ def assess(view: DeviceView, context: Context) -> Assessment:
     for ready in context.rules:
         held = ready.node.holds(facts)
         if held is None:
-            lacked = missing(ready.node, facts)
-            kinds = kinds_behind(chain.from_iterable(lacked)) & not_asked_for
-            if kinds:
-                unasked.append(UnaskedRule(rule_id=ready.rule.id, kinds=tuple(sorted(kinds))))
+            why, kinds = _why(missing(ready.node, facts))
+            if kinds.isdisjoint(not_asked_for):
+                unknown.append(UnknownRule(rule_id=ready.rule.id, why=why))
             else:
-                unknown.append(UnknownRule(rule_id=ready.rule.id, why=tuple(map(in_words, lacked))))
+                unasked.append(UnaskedRule(rule_id=ready.rule.id, kinds=tuple(sorted(kinds & not_asked_for))))
         before = past.get(ready.rule.id)
         policy_digest = of_claim if ready.rule.cause in PLACED else of_policy
         if held:
@@ -130,6 +130,13 @@ def assess(view: DeviceView, context: Context) -> Assessment:
         places=with_marks(places(*(facts[name] for name in PLACED_BY)), given),
         next_due_at=_next_due_at(view, context.as_of, findings),
     )
+
+
+@lru_cache(maxsize=4096)
+def _why(lacked: tuple[Lacked, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """That a rule lacks these facts, in words, and the kinds that they rest on. Most laptops lack the same ones: made
+    anew for each rule, this was a quarter of a judgement."""
+    return tuple(map(in_words, lacked)), kinds_behind(chain.from_iterable(lacked))
 
 
 def _matching(

@@ -94,8 +94,11 @@ class Comparison(Node):
         return Reason(verdict=VERDICT[held], text=text if held else f"not so: {text}")
 
     def lacks(self, facts: Facts) -> Iterator[Lacked]:
-        if self.holds(facts) is None:
-            yield tuple(".".join(name) for name in (self.fact, self.other) if name and _look(facts, name) is None)
+        lacked = [".".join(self.fact)] if _look(facts, self.fact) is None else []
+        if self.other is not None and _look(facts, self.other) is None:
+            lacked.append(".".join(self.other))
+        if lacked:
+            yield tuple(lacked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

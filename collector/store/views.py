@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Row
 from collector.instants import from_ms, maybe_from_ms
 from collector.judgement.findings import Assessment
 from collector.judgement.view import (
+    Band,
     DeviceView,
     EgressTrack,
     Integrity,
@@ -36,11 +37,20 @@ LANDMARK_DAYS: Final = 14
 USE_DAYS: Final = 21
 ECHO_DAYS: Final = 7
 
-_assessment = msgspec.json.Decoder(Assessment)
 _track = msgspec.json.Decoder(SessionTrack)
 _located = msgspec.json.Decoder(Located)
 _landmark_day = msgspec.json.Decoder(LandmarkDay)
 _learnt = msgspec.json.Decoder(LearntPlace)
+
+
+class _Before(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judgement looks at of the one before; the rest of it, with all reasons, is passed over unread."""
+
+    band: Band
+    findings: tuple[PastFinding, ...]
+
+
+_before = msgspec.json.Decoder(_Before)
 
 
 def load_views(
@@ -138,7 +148,7 @@ _STATEMENTS: Final = _statements()
 
 def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> DeviceView:
     device_id = device.device_id
-    before = [_assessment.decode(row.body) for row in rows.of("assessments", device_id)]
+    before = next((_before.decode(row.body) for row in rows.of("assessments", device_id)), None)
     newest = newest_by_kind(rows.of("signals", device_id))
     tracks = [track_of(row.track) for row in rows.of("sessions", device_id)]
     return DeviceView(
@@ -157,8 +167,8 @@ def _view(device: Row[Any], rows: _Rows, intervals_s: Mapping[str, float]) -> De
         learnt=next((_learnt.decode(row.place) for row in rows.of("learnt", device_id)), None),
         integrity=_integrity(device, rows),
         presence=_presence(device, rows, intervals_s),
-        past=past_findings(before[0]) if before else (),
-        band=before[0].band if before else "none",
+        past=before.findings if before else (),
+        band=before.band if before else "none",
     )
 
 
