@@ -93,9 +93,9 @@ def _import(options: argparse.Namespace) -> int:
     for line in done.told:
         print(line)
     written = own.with_imported(text, done.entries)
+    own.parse(written, path)  # before it takes the place of what was right
     if written != text:
         path.write_text(written, encoding="utf-8")
-    own.read(path)
     many = "1 imported tool" if len(done.entries) == 1 else f"{len(done.entries)} imported tools"
     print(f"{path}: {many}{'' if written != text else ', unchanged'}", file=sys.stderr)
     if not config.catalogue:

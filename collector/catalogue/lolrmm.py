@@ -6,14 +6,21 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from agent.wire.settings import System
 
 csv.field_size_limit(1 << 22)
 
+MOST_TOOLS: Final = 2000
+"""LOLRMM lists three hundred. Every tool costs each laptop a little."""
+MOST_TEXTS: Final = 512
+"""Of one kind, of one tool."""
+LONGEST: Final = 400
+"""Characters of a path, a name or a host; longer ones, and those that do not print, are no such thing."""
 _SERVICE_KEY: Final = re.compile(r"\\Services\\([^\\]+)", re.IGNORECASE)
 
 
@@ -37,16 +44,24 @@ def read(text: str) -> tuple[Exported, ...]:
     """
     if text.lstrip("\ufeff \r\n\t")[:1] in ("[", "{"):
         found = json.loads(text.lstrip("\ufeff"))
-        rows = [
-            row for row in (found if isinstance(found, list) else [found]) if isinstance(row, dict) and row.get("Name")
-        ]
+        listed = found if isinstance(found, list) else [found]
+        rows = [row for row in listed if isinstance(row, dict) and row.get("Name")]
         if not rows:
             raise ValueError("no tool in it: each has a Name")
-        return tuple(map(_from_json, rows))
+        return _tools(rows)
     table = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    if not {"Name", "InstallationPaths", "Artifacts"} <= set(table.fieldnames or ()):
-        raise ValueError("neither the JSON nor the CSV of LOLRMM: a JSON list, or a table with Name and Artifacts")
-    return tuple(_from_json(_of_row(row)) for row in table if row.get("Name"))
+    try:
+        if not {"Name", "InstallationPaths", "Artifacts"} <= set(table.fieldnames or ()):
+            raise ValueError("neither the JSON nor the CSV of LOLRMM: a JSON list, or a table with Name and Artifacts")
+        return _tools([_of_row(row) for row in table if row.get("Name")])
+    except csv.Error as error:
+        raise ValueError(f"after line {table.line_num}: {error}") from error
+
+
+def _tools(rows: Sequence[Mapping[str, Any]]) -> tuple[Exported, ...]:
+    if len(rows) > MOST_TOOLS:
+        raise ValueError(f"{len(rows)} tools, at most {MOST_TOOLS}")
+    return tuple(map(_from_json, rows))
 
 
 def _of_row(row: Mapping[str, str]) -> dict[str, Any]:
@@ -82,12 +97,12 @@ def _from_json(tool: Mapping[str, Any]) -> Exported:
     keys = (_SERVICE_KEY.search(_text(each, "Path")) for each in _rows(artifacts, "Registry"))
     signing = _rows(_block(tool, "CodeSigning"), "certificates")
     return Exported(
-        name=str(tool["Name"]).strip(),
-        processes=tuple(each.strip() for each in programs if each.strip()),
-        paths=_by_system(each for each in listed if "/" in each or "\\" in each),
-        services=tuple(each for each in (*events, *(key[1] for key in keys if key)) if each),
-        domains=tuple(host for each in _rows(artifacts, "Network") for host in _texts(each.get("Domains"))),
-        signers=tuple(_text(each, "signer_name") for each in signing if _text(each, "signer_name")),
+        name="".join(sign if sign.isprintable() else "?" for sign in str(tool["Name"])[:LONGEST]).strip() or "?",
+        processes=_some(programs),
+        paths=_by_system(_some(each for each in listed if "/" in each or "\\" in each)),
+        services=_some((*events, *(key[1] for key in keys if key))),
+        domains=_some(host for each in _rows(artifacts, "Network") for host in _texts(each.get("Domains"))),
+        signers=_some(_text(each, "signer_name") for each in signing),
     )
 
 
@@ -101,13 +116,22 @@ def _rows(of: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
+def _some(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(islice(filter(None, (text.strip() for text in texts)), MOST_TEXTS))
+
+
 def _texts(found: Any) -> list[str]:
-    return [each.strip() for each in found if isinstance(each, str)] if isinstance(found, list) else []
+    return [_plain(each) for each in found] if isinstance(found, list) else []
 
 
 def _text(of: Mapping[str, Any], key: str) -> str:
-    found = of.get(key)
-    return found.strip() if isinstance(found, str) else ""
+    return _plain(of.get(key))
+
+
+def _plain(found: Any) -> str:
+    """A text as a system could carry it; empty for anything else."""
+    text = found.strip() if isinstance(found, str) and len(found) <= LONGEST else ""
+    return text if text.isprintable() else ""
 
 
 def _by_system(paths: Iterable[str]) -> dict[System, tuple[str, ...]]:

@@ -46,6 +46,15 @@ def read(path: Path) -> OwnFile:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise MistakesError([Mistake(file=str(path), line=0, place="", text=f"cannot be read: {reason}")]) from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> OwnFile:
+    """The file that this text would be.
+
+    Raises:
+        MistakesError: what is wrong, each with place and line.
+    """
     return Document(text, str(path)).checked(OwnFile, lambda file: _wrong(file, load()))
 
 

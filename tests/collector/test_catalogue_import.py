@@ -194,6 +194,35 @@ def test_what_is_no_export_is_refused_in_one_line(admin: Admin, text: str) -> No
     assert not admin.own.exists()
 
 
+@pytest.mark.parametrize(
+    "one",
+    [
+        tool("Ev\x1b[2Jil \ud800 tool", "C:\\Program Files\\Evil\x07Tool"),
+        {"Name": "Odd names", "Details": {"PEMetadata": [{"Filename": "odd\ud800name.exe"}]}},
+        tool("Endless folder", "C:/Program Files/a" + "/*" * 200_000 + "x"),
+        tool("Endless folders", *(f"C:/Program Files/{number:06}*" for number in range(20_000))),
+        tool("(" * 200_000),
+    ],
+    ids=["signs", "surrogate", "long", "many", "brackets"],
+)
+def test_a_hostile_export_takes_no_time_sends_no_signs_to_the_terminal_and_harms_no_file(
+    admin: Admin, one: dict[str, Any]
+) -> None:
+    admin.own.write_text(OWN)
+    told = admin.imports(one)
+    assert all(sign.isprintable() or sign == "\n" for sign in told)
+    assert len(told) < 20_000
+    assert admin.own.read_text().startswith(OWN.rstrip("\n"))
+    assert own.read(admin.own).disabled == ("atera",)
+
+
+def test_an_export_of_thousands_of_tools_is_refused(admin: Admin) -> None:
+    told = admin.refused(json.dumps([{"Name": f"Tool {number}"} for number in range(2001)]))
+    assert "2001 tools, at most 2000" in told
+    table = 'Name,InstallationPaths,Artifacts\nx,"' + "y" * 5_000_000 + '",\n'
+    assert "after line 1: field larger than field limit" in admin.refused(table)
+
+
 def test_an_export_of_nonsense_never_breaks_the_reader() -> None:
     odd = [1, None, {"Name": "x", "Details": 7, "Artifacts": [1]}, {"Name": "y", "Details": {"PEMetadata": "z"}}, {}]
     assert [one.name for one in lolrmm.read(json.dumps(odd))] == ["x", "y"]
