@@ -16,10 +16,8 @@ import msgspec
 
 from agent.wire.signals import Display, Displays, HardwareEvent, UsbDevice, UsbDevices
 
-from .judgement.view import Attachment
+from .judgement.view import MOST_DISPLAYS, MOST_USB, Attachment
 
-MOST_USB: Final = 128
-MOST_DISPLAYS: Final = 32
 MOST_EVENTS: Final = 32
 """No agent sends more of one measurement."""
 LONGEST_PORT: Final = 256

@@ -1,7 +1,8 @@
 """estimator: has windows of session timing estimated beside ingest, in a process of its own, and keeps the answers.
 
 Never before a report is answered, never inside a judgement. What waits stands in the database (`timing_windows`), so
-nothing is lost by a restart; when too much waits, the oldest go. A device is judged again when an answer came.
+nothing is lost by a restart; laptops take turns, and when too much waits, the oldest of those go who send most. A
+device is judged again when an answer came.
 """
 
 from __future__ import annotations
@@ -86,9 +87,15 @@ class Worker:
                 stdout=asyncio.subprocess.PIPE,
             )
             assert self._process.stdout is not None
-            if await asyncio.wait_for(self._process.stdout.readline(), LONGEST_S) != READY:
+            try:
+                said = await asyncio.wait_for(self._process.stdout.readline(), LONGEST_S)
+            except TimeoutError:
+                said = b""
+            if said != READY:
                 await self.stop()
-                raise NoWorkerError(f"{sys.executable} -m collector.estimating ends at once; its own words are above")
+                raise NoWorkerError(
+                    f"{sys.executable} -m collector.estimating ends at once or does not start; its own words are above"
+                )
         return self._process
 
     async def stop(self) -> None:
@@ -125,7 +132,7 @@ async def estimate_some(store: Store, metrics: Metrics, answering: Answering) ->
     count, found = await asyncio.to_thread(_look, store)
     metrics.windows_waiting.set(count)
     if count > MOST_WAITING:
-        dropped = await store.write_async(partial(timing_windows.drop_oldest, most=MOST_WAITING))
+        dropped = await store.write_async(partial(timing_windows.drop_surplus, most=MOST_WAITING))
         metrics.windows.labels("dropped").inc(dropped)
     if not found:
         return 0

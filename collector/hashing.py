@@ -17,15 +17,13 @@ from typing import Final, TypeVar, cast
 import msgspec
 
 from agent.wire.report import Report, encode_signal
-from agent.wire.signals import KeyedHash, Neighbours, NetworkPath, WifiNetworks
+from agent.wire.signals import KeyedHash
 
-from .projection import read
+from .projection import HASHED, read
 
 FILE: Final = "hash-secret"
 SECRET_BYTES: Final = 32
 DIGEST_BYTES: Final = 16
-CARRYING: Final = frozenset({NetworkPath.kind, Neighbours.kind, WifiNetworks.kind})
-"""Kinds that carry hashes of identifiers."""
 UNREADABLE: Final = b"null"
 """Kept in place of a signal that cannot be read: what it holds could not be hashed."""
 
@@ -84,7 +82,7 @@ def sealed(report: Report, secret: bytes) -> dict[str, bytes]:
     """What is stored in place of a measurement's data, by kind, for the kinds that carry hashes of identifiers."""
     found = {}
     for measurement in report.measurements:
-        if measurement.kind not in CARRYING or measurement.failure is not None:
+        if measurement.kind not in HASHED or measurement.failure is not None:
             continue
         signal = read(measurement)
         found[measurement.kind] = UNREADABLE if signal is None else bytes(encode_signal(_sealed(signal, secret)))

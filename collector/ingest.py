@@ -161,6 +161,8 @@ def accept(
         raise Refused("bad-report", 400, str(error)) from error
     if len(report.measurements) > MAX_MEASUREMENTS:
         raise Refused("bad-report", 400, f"report: more than {MAX_MEASUREMENTS} measurements")
+    if len({measurement.kind for measurement in report.measurements}) < len(report.measurements):
+        raise Refused("bad-report", 400, "report: more than one measurement of a kind")
     if report.device_id not in (key.device_id, *key.merged):
         raise Refused("device-mismatch", 403, "the report is about another device than its key's")
     sent = Sent.of(signed.given.created, signed.values[SENDING_HEADER])

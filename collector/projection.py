@@ -8,12 +8,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from agent.wire.report import Failure, Measurement, Report, WireError, decode_signal
-from agent.wire.signals import KINDS, RelayedSession, RemoteSession, RemoteSessions, Signal
+from agent.wire.signals import (
+    KINDS,
+    Neighbours,
+    NetworkPath,
+    RelayedSession,
+    RemoteSession,
+    RemoteSessions,
+    Signal,
+    WifiNetworks,
+)
 from agent.wire.signing import parse_sending
 
 from .judgement.view import EgressTrack, Integrity, Newest, SessionTrack
@@ -26,6 +35,13 @@ LONGEST_TEXT = 256
 """Characters of a text that is remembered of a session: no agent sends longer ones, and thousands may be remembered."""
 MOST_SESSIONS = 64
 """Sessions of one measurement that are followed: no agent sends more."""
+
+
+LARGEST: Final = 256 * 1024
+"""Bytes of one measurement: 128 USB devices, or every tool of the catalogue, fit with room to spare."""
+HASHED: Final = frozenset({NetworkPath.kind, Neighbours.kind, WifiNetworks.kind})
+"""Kinds that carry hashes of identifiers, each of which is hashed once more before it is kept."""
+LARGEST_HASHED: Final = 64 * 1024
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +82,18 @@ def measured_at(measurement: Measurement, report: Report, sent: Sent, received_a
     return received_at - timedelta(seconds=min(max(age_s, 0.0), LONGEST_AGE_S))
 
 
+def is_too_large(kind: str, data: bytes | msgspec.Raw) -> bool:
+    """True for more data than any agent sends of a kind: it is not read, hashed or kept."""
+    return memoryview(data).nbytes > (LARGEST_HASHED if kind in HASHED else LARGEST)
+
+
 def newest_of(kind: str, data: bytes, failure: str | None, at: datetime, known_unreadable: str = "") -> Newest:
     """One kind's newest outcome, read where this collector can read it."""
     if failure is not None:
         return Newest(kind=kind, measured_at=at, failure=msgspec.convert(failure, Failure))
     if kind not in KINDS:
         return Newest(kind=kind, measured_at=at, unreadable="unknown_kind")
-    if known_unreadable:
+    if known_unreadable or is_too_large(kind, data):
         return Newest(kind=kind, measured_at=at, unreadable="malformed")
     try:
         return Newest(kind=kind, measured_at=at, signal=decode_signal(kind, data))
@@ -80,11 +101,15 @@ def newest_of(kind: str, data: bytes, failure: str | None, at: datetime, known_u
         return Newest(kind=kind, measured_at=at, unreadable="malformed")
 
 
-def unreadable(measurement: Measurement) -> Literal["", "unknown_kind", "malformed"]:
-    """Why a measurement's data cannot be read here; empty when it can."""
-    if measurement.failure is not None:
+def unreadable(measurement: Measurement, signal: Signal | None) -> Literal["", "unknown_kind", "malformed"]:
+    """Why a measurement's data cannot be read here; empty when it can.
+
+    Args:
+        signal: what `read` makes of it.
+    """
+    if measurement.failure is not None or signal is not None:
         return ""
-    return newest_of(measurement.kind, bytes(measurement.data), None, measurement.started_at).unreadable
+    return "malformed" if measurement.kind in KINDS else "unknown_kind"
 
 
 def seen_until(tracks: Iterable[EgressTrack], at: datetime, memory: timedelta) -> tuple[EgressTrack, ...]:
@@ -105,10 +130,11 @@ def seen_until(tracks: Iterable[EgressTrack], at: datetime, memory: timedelta) -
 
 def read(measurement: Measurement) -> Signal | None:
     """The measurement's signal; None for failures and for data that cannot be read here."""
-    if measurement.failure is not None or measurement.kind not in KINDS:
+    kind = measurement.kind
+    if measurement.failure is not None or kind not in KINDS or is_too_large(kind, measurement.data):
         return None
     try:
-        return decode_signal(measurement.kind, measurement.data)
+        return decode_signal(kind, measurement.data)
     except WireError:
         return None
 

@@ -22,7 +22,11 @@ READY: Final = b"ready\n"
 
 def main() -> None:
     """Answer until the input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the collector says when it is over
+    for asked in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # a supervisor asks the whole group; the collector says when it is over
+        signal.signal(asked, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # a service may be forbidden to change priorities, downwards too
         os.nice(10)
     window, out = msgspec.json.Decoder(TimingWindow), sys.stdout.buffer

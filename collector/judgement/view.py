@@ -71,6 +71,11 @@ class TimedWindow(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer
 
 
+MOST_USB: Final = 128
+MOST_DISPLAYS: Final = 32
+"""Devices and monitors of one laptop that are looked at: no agent sends more."""
+
+
 class Attachment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that was plugged into this device: a USB device, a monitor, or something that left before it was read.
     Exactly one of the three is given."""

@@ -14,10 +14,11 @@ import msgspec
 from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
+from agent.wire.report import NOTHING, Measurement
 from agent.wire.signals import KINDS, Displays, LandmarkRtt, RemoteSessions, SessionTiming, UsbDevices
 from collector import landmark_days, use_days
 from collector.instants import from_ms, to_ms
-from collector.projection import measured_at, read, skew_s, unreadable
+from collector.projection import is_too_large, measured_at, read, skew_s, unreadable
 from collector.streams import MOST_KINDS, Advance, Incident, IncidentKind, Stream, advance
 
 from . import attachments, egresses, schema, timing_windows, tracks
@@ -211,7 +212,8 @@ def _gather_measurements(
         if kind not in changed:
             continue
         at = measured_at(measurement, report, arrival.sent, from_ms(received_ms))
-        problem = unreadable(measurement)
+        signal = read(measurement)
+        problem = unreadable(measurement, signal)
         if problem:
             problems.setdefault(problem, []).append(kind)
         if kind not in KINDS and not _has_room(connection, batch, device_id, kind):
@@ -221,11 +223,10 @@ def _gather_measurements(
             "kind": kind,
             "measured_ms": to_ms(at),
             "received_ms": received_ms,
-            "data": arrival.sealed.get(kind, bytes(measurement.data)),
+            "data": _kept(arrival, measurement),
             "failure": measurement.failure,
             "unreadable": problem,
         }
-        signal = read(measurement)
         if isinstance(signal, RemoteSessions) and (signal.sessions or signal.by_evidence):
             tracks.gather(connection, batch, device_id, signal, at)
         elif isinstance(signal, UsbDevices | Displays):
@@ -255,6 +256,13 @@ def _gather_measurements(
                 days_of_use.gather(connection, batch, device_id, signal)
     for name, kinds in problems.items():
         batch.incidents.append(incident_row(device_id, Incident(name, len(kinds), kinds[0]), received_ms))
+
+
+def _kept(arrival: Arrival, measurement: Measurement) -> bytes:
+    """A measurement's data as it stands among the newest ones."""
+    if is_too_large(measurement.kind, measurement.data):
+        return bytes(NOTHING)
+    return arrival.sealed.get(measurement.kind, bytes(measurement.data))
 
 
 def _has_room(connection: Connection, batch: Batch, device_id: str, kind: str) -> bool:

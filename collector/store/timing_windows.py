@@ -1,7 +1,7 @@
 """timing_windows: windows of session timing, those that wait to be estimated and what was estimated of the others.
 
 The table is the queue: what waits survives a restart, and an answer is kept with the version of the estimators that
-gave it. Bounded for each device and for all; the oldest go first.
+gave it. Bounded for each device and for all: of one device the oldest go first, of all those of whoever sends most.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, tuple_, update
 from sqlalchemy.engine import Connection
 
 from agent.wire.report import Measurement
@@ -78,16 +78,27 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """JSON TimingWindow."""
 
 
-def waiting(connection: Connection, version: int, limit: int) -> list[Waiting]:
-    """Windows without an answer of that version of the estimators; the newest first."""
+def _in_turn() -> Select[Any]:
+    """Names of the windows that were never estimated, first the newest of each device, then the second ones, and so
+    on: a laptop that sends thousands waits for itself."""
     table = schema.timing_windows
-    rows = connection.execute(
-        select(table.c.device_id, table.c.digest, table.c.at_ms, table.c.window)
-        .where(table.c.version >= WAITING, table.c.version < version)
-        .order_by(table.c.version, table.c.at_ms.desc())
-        .limit(limit)
-    )
-    return [Waiting(**row._mapping) for row in rows]
+    turn = func.row_number().over(partition_by=table.c.device_id, order_by=table.c.at_ms.desc()).label("turn")
+    each = select(*table.primary_key, table.c.at_ms, turn).where(table.c.version == WAITING).subquery()
+    return select(each.c.device_id, each.c.digest).order_by(each.c.turn, each.c.at_ms.desc())
+
+
+def waiting(connection: Connection, version: int, limit: int) -> list[Waiting]:
+    """Windows without an answer of that version of the estimators: those that were never estimated in turn, then the
+    newest of those that an earlier version answered."""
+    table = schema.timing_windows
+    names = [tuple(row) for row in connection.execute(_in_turn().limit(limit))]
+    wanted = select(table.c.device_id, table.c.digest, table.c.at_ms, table.c.window)
+    if names:
+        wanted = wanted.where(tuple_(*table.primary_key).in_(names))
+    else:
+        earlier = wanted.where(table.c.version > WAITING, table.c.version < version)
+        wanted = earlier.order_by(table.c.version.desc(), table.c.at_ms.desc()).limit(limit)
+    return [Waiting(**row._mapping) for row in connection.execute(wanted)]
 
 
 def count_waiting(connection: Connection, version: int) -> int:
@@ -97,16 +108,11 @@ def count_waiting(connection: Connection, version: int) -> int:
     return connection.execute(select(func.count()).select_from(table).where(*behind)).scalar_one()
 
 
-def drop_oldest(connection: Connection, most: int) -> int:
-    """Give up the oldest windows that were never estimated, down to `most`. Returns how many."""
+def drop_surplus(connection: Connection, most: int) -> int:
+    """Give up windows that were never estimated, those whose turn is last, down to `most`. Returns how many."""
     table = schema.timing_windows
-    fresh = table.c.version == WAITING
-    surplus = select(table.c.at_ms).where(fresh).order_by(table.c.at_ms.desc()).offset(most).limit(1)
-    newest_surplus = connection.execute(surplus).scalar_one_or_none()
-    if newest_surplus is None:
-        return 0
-    dropped = update(table).where(fresh, table.c.at_ms <= newest_surplus).values(version=GIVEN_UP)
-    return connection.execute(dropped).rowcount
+    surplus = tuple_(*table.primary_key).in_(_in_turn().offset(most))
+    return connection.execute(update(table).where(surplus).values(version=GIVEN_UP)).rowcount
 
 
 def answered(connection: Connection, answers: Sequence[tuple[Waiting, Answer | None]], version: int) -> None:

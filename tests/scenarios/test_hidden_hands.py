@@ -259,6 +259,48 @@ def test_without_a_process_beside_the_collector_windows_wait(world: World, monke
     assert estimate(world) == 1
 
 
+def test_a_process_that_does_not_start_in_time_is_ended_and_its_late_word_taken_for_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python, slow = estimator.sys.executable, tmp_path / "slow"
+    slow.write_text("#!/bin/sh\nsleep 30\n")
+    slow.chmod(0o755)
+    one = msgspec.json.encode(timing_window(events(Viewer(160, hop_ms=10.1).session(10))))
+
+    async def ask() -> Answer | None:
+        worker = estimator.Worker()
+        monkeypatch.setattr(estimator.sys, "executable", str(slow))
+        monkeypatch.setattr(estimator, "LONGEST_S", 0.2)
+        with pytest.raises(estimator.NoWorkerError):
+            await worker.answer(one)
+        monkeypatch.undo()
+        assert estimator.sys.executable == python
+        try:
+            return await worker.answer(one)
+        finally:
+            await worker.stop()
+
+    answer = asyncio.run(ask())
+    assert answer is not None
+    assert answer.estimate_ms == pytest.approx(160, abs=6)
+
+
+def test_a_supervisor_that_asks_the_whole_group_to_end_costs_no_window(world: World) -> None:
+    one = msgspec.json.encode(timing_window(events(Viewer(160, hop_ms=10.1).session(10))))
+
+    async def ask() -> Answer | None:
+        worker = estimator.Worker()
+        try:
+            await worker.answer(one)
+            assert worker._process is not None
+            worker._process.terminate()
+            return await worker.answer(one)
+        finally:
+            await worker.stop()
+
+    assert asyncio.run(ask()) is not None
+
+
 def test_the_process_beside_the_collector_answers_and_comes_back_when_it_ends(world: World) -> None:
     seen = events(Viewer(160, hop_ms=10.1).session(10))
     one = msgspec.json.encode(timing_window(seen))

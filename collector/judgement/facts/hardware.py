@@ -18,7 +18,7 @@ from agent.wire.signals import Display, UsbDevice
 from collector.judgement import contradictions, monitor_claims
 from collector.judgement.given import Given
 from collector.judgement.recognition import Sign, display_name, display_signs, usb_name, usb_signs
-from collector.judgement.view import Newest
+from collector.judgement.view import MOST_DISPLAYS, MOST_USB, Newest
 
 MOST_TOLD: Final = 8
 """Signs of one kind that a finding quotes."""
@@ -166,9 +166,9 @@ def _devices(given: Given, kind: str) -> tuple[bool, list[Seen]]:
         return False, []
     seen: list[Seen] = []
     if isinstance(newest.signal, signals.UsbDevices):
-        seen = [(device, given.as_of) for device in newest.signal.devices]
+        seen = [(device, given.as_of) for device in newest.signal.devices[:MOST_USB]]
     elif isinstance(newest.signal, signals.Displays):
-        seen = [(display, given.as_of) for display in newest.signal.displays]
+        seen = [(display, given.as_of) for display in newest.signal.displays[:MOST_DISPLAYS]]
     for each in given.view.attachments:
         body = each.usb if kind == signals.UsbDevices.kind else each.display
         if body is not None and (each.removed_at is not None or newest.signal is None):
@@ -179,7 +179,7 @@ def _devices(given: Given, kind: str) -> tuple[bool, list[Seen]]:
 def _is_whole(newest: Newest) -> bool:
     """Everything that is there was listed, and could be read."""
     if isinstance(newest.signal, signals.UsbDevices):
-        return not newest.signal.omitted
+        return not newest.signal.omitted and len(newest.signal.devices) <= MOST_USB
     if isinstance(newest.signal, signals.Displays):
         return all(each.readable or each.internal or each.virtual for each in newest.signal.displays)
     return newest.failure == "absent"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -430,6 +431,38 @@ def test_a_report_with_more_measurements_than_there_are_kinds_is_refused(collect
     extra = tuple(laptop.measured(f"kind_{number}", b"{}", collector.time, stable=False) for number in range(300))
     report = laptop.report(collector.time, extra=extra)
     assert problem(collector.post(laptop.request(report, collector.time))) == (400, "bad-report")
+
+
+def test_a_report_that_measures_one_kind_twice_is_refused(collector: Collector) -> None:
+    """Each repetition would be read, compared and written like the first: 256 times the work for one report."""
+    laptop = collector.enrol()
+    collector.send_first(laptop)
+    again = [laptop.measured("usb_devices", b'{"devices":[]}', collector.time, stable=True) for _ in range(40)]
+    answer = collector.post(laptop.request(laptop.report(collector.time, extra=again), collector.time))
+    assert problem(answer) == (400, "bad-report")
+    assert "more than one measurement of a kind" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("neighbours", {"settled": True, "neighbours": [{"identity": [{"epoch": 1, "digest": "5f" * 16}] * 20_000}]}),
+        ("usb_devices", {"devices": [{"port": "", "vendor_id": "1d6b", "product_id": "0104"}] * 30_000}),
+    ],
+)
+def test_more_of_a_kind_than_an_agent_sends_is_neither_read_nor_hashed_nor_kept(
+    collector: Collector, kind: str, data: Any
+) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop)
+    extra = laptop.measured(kind, msgspec.json.encode(data), collector.time, stable=True)
+    request = laptop.request(laptop.report(collector.time, extra=(extra,)), collector.time)
+    began = time.process_time()
+    assert collector.post(request).status_code == 202
+    assert time.process_time() - began < 0.5
+    (row,) = (row for row in collector.rows(schema.signals) if row.kind == kind)
+    assert (row.data, row.unreadable) == (b"null", "malformed")
+    assert kind in {each for each, newest in collector.view(laptop).newest.items() if newest.unreadable}
 
 
 def test_a_key_that_was_read_before_its_device_was_retired_is_not_kept(

@@ -17,7 +17,7 @@ from agent.settings import verify
 from agent.wire.report import decode_report, decode_signal
 from agent.wire.settings import HashKey, Settings, SettingsAnswer
 from agent.wire.signals import SIGNALS, KeyedHash, NetworkPath
-from collector import hashing
+from collector import hashing, projection
 from collector.cli import run
 from collector.hashing import HashSecretError, load_secret
 from collector.instants import to_ms
@@ -185,7 +185,7 @@ def kinds_with_hashes(hint: object) -> Iterator[type]:
 
 
 def test_no_other_kind_carries_hashes_that_would_be_stored_as_they_came() -> None:
-    assert {signal.kind for signal in SIGNALS if KeyedHash in kinds_with_hashes(signal)} == hashing.CARRYING
+    assert {signal.kind for signal in SIGNALS if KeyedHash in kinds_with_hashes(signal)} == projection.HASHED
 
 
 @pytest.fixture
