@@ -8,9 +8,10 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from agent import echo, enrol, identity, settings, state
 from agent.briefing import briefing
@@ -40,8 +41,7 @@ CATCH_UP_S: Final = 60.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
     """All that a cycle works with."""
 
     config: Config

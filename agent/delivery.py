@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from agent.host import Host
 from agent.spool import Position, Spool, unpack
@@ -28,8 +29,7 @@ _UNKNOWN_KEY: Final = problem_type("unknown-key")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, kw_only=True)
-class Delivery:
+class Delivery(msgspec.Struct, kw_only=True):
     """One attempt to empty the spool.
 
     Args:
@@ -43,7 +43,7 @@ class Delivery:
     uplink: Uplink
     introduce: Callable[[], None]
     chance: Callable[[], float]
-    answer: ReportAnswer | None = field(default=None, init=False)
+    answer: ReportAnswer | None = None
     """The last answer of a collector that stored a report."""
 
     def run(self) -> None:

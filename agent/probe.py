@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from agent.host import Host, System
 from agent.wire.report import Failure
@@ -28,8 +29,7 @@ class Unavailable(Exception):  # noqa: N818 - it is an answer of a probe, not an
         """What would make it work, in words for `doctor`; empty where nothing would."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(msgspec.Struct, frozen=True, kw_only=True):
     """All that a probe may look at."""
 
     host: Host
@@ -37,14 +37,13 @@ class Given:
     """The signed catalogue; None before enrolment."""
     settings: Settings = DEFAULTS
     """The signed settings; the defaults before enrolment."""
-    notes: Mapping[str, bytes] = field(default_factory=dict)
+    notes: Mapping[str, bytes] = {}
     """What each probe noted the last time, by kind."""
     timed: tuple[TimingWindow, ...] = ()
     """Windows that the agent's parent had timed since the last report."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
+class Noted(msgspec.Struct, frozen=True, kw_only=True):
     """A signal, and what its probe wants to be given the next time: every cycle is a new process.
 
     A note is kept on the disk with the agent's state before the report with the signal is: what a crash in between
@@ -58,8 +57,7 @@ class Noted:
     """At most 64 KB; empty: nothing is kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement, declared. `collect` may raise Unavailable; anything else it raises counts as `crashed`."""
 
     signal: type[Signal]
@@ -70,7 +68,7 @@ class Probe:
     """Where the collector's settings say how often it runs: how to read it there."""
     systems: tuple[System, ...] = ("linux", "macos", "windows")
     """Systems on which it measures something."""
-    helped_by: Mapping[System, str] = field(default_factory=dict)
+    helped_by: Mapping[System, str] = {}
     """Which permission lets it see all that it can, by system; it needs none where none is named."""
     has_news: Callable[[Given], bool] | None = None
     """Where it has something to say before its turn: how to see that."""

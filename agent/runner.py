@@ -7,7 +7,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -29,8 +28,7 @@ UNSUPPORTED: Final = b"unsupported "
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one probe. Only the measurement can leave the laptop."""
 
     measurement: Measurement
@@ -51,8 +49,7 @@ class Run:
         return f"{self.detail}; {self.remedy}" if self.remedy else self.detail
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
+class Round(msgspec.Struct, frozen=True, kw_only=True):
     """What came of all probes whose turn it was, and what to remember of it."""
 
     runs: tuple[Run, ...]
@@ -62,15 +59,14 @@ class Round:
     notes: dict[str, bytes]
 
 
-@dataclass(slots=True)
-class _Outcome:
+class _Outcome(msgspec.Struct):
     """What the probe's thread leaves behind."""
 
     data: msgspec.Raw | None = None
     note: bytes | None = None
     error: Exception | None = None
     cpu_s: float = 0.0
-    done: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event = msgspec.field(default_factory=threading.Event)
 
 
 def run_round(
@@ -94,7 +90,9 @@ def run_round(
     """
     host = given.host
     # What a probe's note is replaced by while the system lacks what it needs is none of its own.
-    given = replace(given, notes={kind: note for kind, note in given.notes.items() if not note.startswith(UNSUPPORTED)})
+    given = msgspec.structs.replace(
+        given, notes={kind: note for kind, note in given.notes.items() if not note.startswith(UNSUPPORTED)}
+    )
     runs: list[Run] = []
     ran, rests, notes, digests = dict(state.runs), dict(state.rests), dict(state.notes), {}
     stop_at = time.monotonic() + CYCLE_S
@@ -137,7 +135,7 @@ def run_round(
 def _once_a_day(run: Run, note: bytes | None, host: Host) -> Run:
     """What a system lacks it lacks in every cycle: one report of a day (UTC) says so."""
     said = UNSUPPORTED + host.now().astimezone(UTC).date().isoformat().encode()
-    return replace(run, note=said, has_nothing_to_say=note == said)
+    return msgspec.structs.replace(run, note=said, has_nothing_to_say=note == said)
 
 
 def _is_due(probe: Probe, given: Given, state: State) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated, Literal
 
 import msgspec
@@ -131,7 +132,12 @@ class WireError(ValueError):
 
 _report_decoder = msgspec.json.Decoder(Report)
 _encoder = msgspec.json.Encoder()
-_signal_decoders = {kind: msgspec.json.Decoder(struct) for kind, struct in KINDS.items()}
+
+
+@cache
+def _signal_decoder(kind: str) -> msgspec.json.Decoder[Signal]:
+    """Made when it is needed: a laptop, which hardly reads signals, would pay for all of them in every cycle."""
+    return msgspec.json.Decoder(KINDS[kind])
 
 
 def encode_report(report: Report) -> bytes:
@@ -162,14 +168,12 @@ def decode_signal(kind: str, data: bytes | msgspec.Raw) -> Signal:
     Raises:
         WireError: the kind is unknown here, or the data does not fit it.
     """
-    decoder = _signal_decoders.get(kind)
-    if decoder is None:
+    if kind not in KINDS:
         raise WireError(f"{kind}: unknown kind")
     try:
-        signal: Signal = decoder.decode(data)
+        return _signal_decoder(kind).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"{kind}: {error}") from error
-    return signal
 
 
 def outcome_digest(outcome: bytes) -> str:

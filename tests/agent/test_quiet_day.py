@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from agent.config import CollectorConfig, Config
 from agent.cycle import run_cycle

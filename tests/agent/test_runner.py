@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import ClassVar
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from agent.host import HostBrokenError, HostDeniedError, HostError, HostTimeoutError
 from agent.probe import Given, Noted, Probe, Unavailable
