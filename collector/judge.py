@@ -21,6 +21,7 @@ from .instants import from_ms, to_ms
 from .judgement.alerting import Nothing, Open, decide
 from .judgement.assess import Context, assess, context_digest
 from .judgement.engine import ReadyRule
+from .judgement.given import ToolInfo
 from .judgement.physics import Landmarks
 from .judgement.policy import Policy
 from .metrics import Metrics
@@ -66,6 +67,11 @@ class Judge:
     def policy(self) -> Policy:
         """The policy that judgements are made with."""
         return self._base.policy
+
+    @property
+    def tools(self) -> Mapping[str, ToolInfo]:
+        """The catalogue as judgements know it, by id."""
+        return self._base.tools
 
     @property
     def landmarks(self) -> Landmarks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -11,9 +11,23 @@ from .claim import claim_of
 from .days import tightest
 from .findings import Mark, Place
 from .given import Given
+from .view import NetworkClass
 
 AT_THE_MACHINE: Final = frozenset({"access", "mobile", "satellite", "unknown"})
 """Classes of networks whose addresses lead to where the machine is, as well as place data knows."""
+_ENDS: Final[Mapping[NetworkClass, str]] = {
+    "access": "a line of homes or offices",
+    "mobile": "a mobile network",
+    "satellite": "a satellite network",
+    "hosting": "a data centre",
+    "vpn": "a VPN provider",
+    "tor": "a Tor exit",
+    "relay": "a privacy relay",
+    "gateway": "a company gateway",
+    "anycast": "an address that many places share",
+    "private": "a private address",
+    "unknown": "an address of unknown use",
+}
 
 
 def with_marks(places: Iterable[Place], given: Given) -> tuple[Place, ...]:
@@ -54,7 +68,7 @@ def _egress(given: Given) -> tuple[Mark, ...]:
     if located.country is None and located.point is None:
         return ()
     where = ", ".join(filter(None, (located.region, located.country)))
-    label = f"{newest.address}, {located.network_class} address" + (f" in {where}" if where else "")
+    label = f"{newest.address}, {_ENDS[located.network_class]}" + (f" in {where}" if where else "")
     return (
         Mark(
             kind="egress" if located.network_class in AT_THE_MACHINE else "exit",

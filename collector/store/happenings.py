@@ -187,7 +187,8 @@ def _named(row: Any) -> str:
     if row.kind == "display":
         display = _read(row.body, Display)
         names = (display.vendor, display.name) if display else ()
-        return f"monitor {quoted(' '.join(filter(None, names))) or 'without a name'}"
+        what = "built-in display" if display and display.internal else "monitor"
+        return f"{what} {quoted(' '.join(filter(None, names))) or 'without a name'}"
     if row.kind == "brief":
         return "a USB device that was gone before it was read"
     usb = _read(row.body, UsbDevice)
@@ -197,15 +198,16 @@ def _named(row: Any) -> str:
     return f"USB device {quoted(said) or 'without a name'} ({usb.vendor_id}:{usb.product_id})"
 
 
-def _tell_session(row: Any, _titles: Titles) -> Told | None:
+def _tell_session(row: Any, titles: Titles) -> Told | None:
     track = _read(row.track, SessionTrack)
     if track is None:
         return None
     rtt = f", round trip at least {track.min_rtt_ms:.0f} ms" if track.min_rtt_ms is not None else ""
     seen = "seen once" if track.sightings == 1 else f"seen {track.sightings} times"
     peer = quoted(track.peer_address) if track.peer_address else "somebody behind its maker's relay"
+    tool = titles.get(track.tool, track.tool)
     return {
-        "words": f"Session of {quoted(track.tool)} with {peer}, {seen}{rtt}.",
+        "words": f"Session of {quoted(tool)} with {peer}, {seen}{rtt}.",
         "about": peer if track.peer_address else quoted(track.tool),
         "since_ms": int(track.first_seen.timestamp() * 1000),
     }

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy.engine import Connection
 from starlette.responses import RedirectResponse, Response
 
+from collector import __version__
 from collector.store import audit, enrolment, users
 from collector.store.users import Role, User, UserError
 
@@ -63,6 +64,7 @@ def _enrolment(call: Call, status: int = 200, **more: Any) -> Response:
         groups=sorted(call.services.judge.policy.groups.keys() | {"default"}),
         valid=VALID,
         own_tls=call.services.config.tls is not None,
+        version=__version__,
         **values,
     )
 

@@ -25,7 +25,7 @@ from .lookup import expires_at, require_device
 from .map import draw
 from .pages import page
 from .presenters import NETWORKS, PLACES, hardware, indented, measured, probe_gaps, rule_gaps
-from .soc import past_of, retire, rule_titles
+from .soc import names, past_of, retire
 
 PAGE: Final = 50
 RECENT: Final = 10
@@ -59,7 +59,7 @@ def show_device(call: Call) -> Response:
         row = require_device(connection, call.path["device_id"])
         assessment = assessments.load(connection, row.device_id)
         view = load_views(connection, [row.device_id], to_ms(now), {"default": 300.0}).get(row.device_id)
-        titles = rule_titles(call)
+        titles = names(call)
         past = timeline.happened(connection, row.device_id, kinds=TOLD_AT_ONCE, limit=RECENT, titles=titles)
         scores = assessments.scores(connection, row.device_id)
         values: dict[str, Any] = {
@@ -88,7 +88,7 @@ def show_device(call: Call) -> Response:
         sites=call.services.judge.landmarks.sites,
         nearest=NEAREST,
         km_per_ms=KM_PER_MS,
-        rule_gaps=rule_gaps(assessment, titles) if assessment else [],
+        rule_gaps=rule_gaps(assessment.coverage, titles) if assessment else [],
         probe_gaps=probe_gaps((each.newest for each in raw), unasked) if row.last_seen else [],
         unasked=sorted(map(measured, unasked)),
         unasked_rules=len(assessment.coverage.unasked) if assessment else 0,

@@ -25,7 +25,7 @@ from .gate import Call, Entry
 from .pages import page
 from .presenters import FAILURES, measured
 from .services import Services
-from .soc import rule_titles
+from .soc import names
 from .texts import cell
 
 PAGE: Final = 50
@@ -83,7 +83,7 @@ def show_overview(call: Call) -> Response:
         "overview.html",
         figures=figures,
         newest=newest,
-        titles=rule_titles(call),
+        titles=names(call),
         bands=BAND_WORDS,
         coverage=bars(tenths),
         versions=bars(dict(figures.versions[:6])),

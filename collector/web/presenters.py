@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from agent.wire.report import Failure
 from agent.wire.signals import KINDS
-from collector.judgement.findings import Assessment
+from collector.judgement.findings import Coverage
+from collector.judgement.needs import kinds_behind
 from collector.judgement.view import NetworkClass, Newest
 from collector.store.attachments import Listed
 from collector.store.devices import RawSignal
@@ -44,6 +45,12 @@ MEASURED: Final = {
     "sensors": "Radios and location service",
     "agent_integrity": "The agent itself",
 }
+SEEN: Final = {
+    "echo": "How soon it asks again, as the collector sees it",
+    "egress": "Its public address, as the collector sees it",
+    "expected": "Where it should be",
+}
+"""What facts rest on that no laptop measures, by namespace."""
 FAILURES: Final[Mapping[Failure, str]] = {
     "unsupported": "this system has no such thing",
     "denied": "the agent lacks a permission",
@@ -72,6 +79,10 @@ NETWORKS: Final[Mapping[NetworkClass, str]] = {
     "private": "not on the internet",
     "unknown": "unknown use",
 }
+
+
+LONGEST: Final = 200
+"""Characters that are shown of one text in raw signals."""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,10 +123,20 @@ def _why(newest: Newest) -> str:
     return UNREADABLE.get(newest.unreadable, "nothing was sent")
 
 
-def rule_gaps(assessment: Assessment, titles: Mapping[str, str]) -> list[Gap]:
-    """Rules without a verdict, by their titles."""
-    unknown = assessment.coverage.unknown
-    return [Gap(what=titles.get(each.rule_id, each.rule_id), why=each.why) for each in unknown]
+def rule_gaps(coverage: Coverage, titles: Mapping[str, str]) -> list[Gap]:
+    """Rules without a verdict, by their titles, with what they rest on."""
+    return [
+        Gap(what=titles.get(each.rule_id, each.rule_id), why=(*_rests_on(each.why), *each.why))
+        for each in coverage.unknown
+    ]
+
+
+def _rests_on(why: Sequence[str]) -> tuple[str, ...]:
+    """What would have to be known, in words, for reasons such as `hops.inside_ms is unknown`."""
+    facts = [each.partition(" ")[0] for each in why]
+    seen = {SEEN[namespace] for fact in facts if (namespace := fact.partition(".")[0]) in SEEN}
+    words = sorted(seen | set(map(measured, kinds_behind(facts))))
+    return (f"rests on: {', '.join(words)}",) if words else ()
 
 
 def summary_blocks(summary: str) -> list[Block]:
@@ -138,9 +159,20 @@ def indented(signals: Sequence[RawSignal]) -> list[tuple[RawSignal, str]]:
 
 def _spread(text: str) -> str:
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        return json.dumps(_shortened(json.loads(text)), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return text
+
+
+def _shortened(value: Any) -> Any:
+    """JSON whose long texts are cut, such as the packed moments of a window of session timing."""
+    if isinstance(value, dict):
+        return {key: _shortened(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return list(map(_shortened, value))
+    if isinstance(value, str) and len(value) > LONGEST:
+        return f"{value[:LONGEST]}… ({len(value):,} characters)"
+    return value
 
 
 class Hardware(msgspec.Struct, frozen=True, kw_only=True):

@@ -116,17 +116,17 @@ def past_of(
     """
     before = position_of(call, tuple[Ordinal, Ordinal, str])
     try:
-        past = timeline.happened(
-            connection, row.device_id, kinds=kinds, before=before, limit=limit, titles=rule_titles(call)
-        )
+        past = timeline.happened(connection, row.device_id, kinds=kinds, before=before, limit=limit, titles=names(call))
     except ValueError as error:
         raise ApiError("bad-request", 400, "cursor: expected what an answer of this list gave") from error
     return past.entries, None if past.following is None else cursor(past.following)
 
 
-def rule_titles(call: Call) -> dict[str, str]:
-    """What rules are called, by id."""
-    return {ready.rule.id: ready.rule.title for ready in call.services.judge.rules}
+def names(call: Call) -> dict[str, str]:
+    """What tools and rules are called, by id."""
+    judge = call.services.judge
+    tools = {tool_id: tool.name for tool_id, tool in judge.tools.items()}
+    return tools | {ready.rule.id: ready.rule.title for ready in judge.rules}
 
 
 def retire_device(call: Call) -> Response:

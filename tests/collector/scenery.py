@@ -133,8 +133,8 @@ def _place(connection: Connection, device_id: str) -> None:
             Mark(kind="home", label="Richmond, Virginia, US", point=RICHMOND, radius_km=80),
         ),
         "machine": (
-            Mark(kind="egress", label="192.0.2.44, access address in Virginia, US", country="US", point=ASHBURN,
-                 radius_km=150),
+            Mark(kind="egress", label="192.0.2.44, a line of homes or offices in Virginia, US", country="US",
+                 point=ASHBURN, radius_km=150),
         ),
     }  # fmt: skip
     places: tuple[Place, ...] = tuple(

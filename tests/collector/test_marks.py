@@ -58,7 +58,7 @@ def test_the_newest_address_marks_the_machine_with_its_accuracy() -> None:
     located = egress(country="US", region="Ohio", point=Point(lat=40, lon=-83), accuracy_km=200, network_class="access")
     (mark,) = with_marks(PLACES, given(egresses=(egress(country="FR"), located)))[1].marks
     assert (mark.country, mark.point, mark.radius_km) == ("US", Point(lat=40, lon=-83), 200)
-    assert mark.label == "203.0.113.9, access address in Ohio, US"
+    assert mark.label == "203.0.113.9, a line of homes or offices in Ohio, US"
 
 
 def test_where_a_vpn_leads_its_users_out_is_an_exit() -> None:

@@ -80,7 +80,7 @@ def eventful(connection: Connection) -> None:
 def test_everything_that_happened_is_told_newest_first(writing: Writing) -> None:
     with writing() as connection:
         eventful(connection)
-        found = past(connection, titles={"far-hand": "The hand is far"})
+        found = past(connection, titles={"far-hand": "The hand is far", "x11vnc": "x11vnc server"})
     assert {each.kind for each in found} == set(KINDS)
     assert [each.at for each in found] == sorted((each.at for each in found), reverse=True)
     words = "\n".join(each.words for each in found)
@@ -89,7 +89,7 @@ def test_everything_that_happened_is_told_newest_first(writing: Writing) -> None
         "Key of generation 1 (ed25519, kept in a file).",
         "Reports from 203.0.113.9 (US, Example Cable).",
         "(1d6b:0104).",
-        "Session of x11vnc with 198.51.100.7, seen 3 times, round trip at least 201 ms.",
+        "Session of x11vnc server with 198.51.100.7, seen 3 times, round trip at least 201 ms.",
         "Heard again after 2.0 h of silence; it was awake for 0.5 h of it.",
         "Reports that must exist never arrived (1).",
         "Risk score first judged: 0 (no risk).",

@@ -22,7 +22,8 @@ def test_a_token_is_shown_once_with_what_to_do_on_each_system(world: World, brow
     assert secret is not None
     for command in ("sudo apt install ./farhand-agent_*.deb", "sudo dnf install ./farhand-agent-*.rpm", "pip install"):
         assert command in made.text, command
-    assert made.text.count("farhand-agent enrol --url http://collector.test --token-file -") == 3
+    assert made.text.count("farhand-agent enrol --url http://collector.test --token-file -") == 4
+    assert "SERVERURL=http://collector.test" in made.text
     assert made.text.count(secret[1]) == 1  # never in a command
     again = browser.get("/enrolment")
     assert secret[1] not in again.text

@@ -29,7 +29,7 @@ def test_the_map_shows_claim_machine_and_hand_and_says_so_in_words(furnished: Wo
     said = words(type("Part", (), {"text": map_}))
     assert "It should be in United States." in said
     assert "It should be at Richmond, Virginia, US, within 80 km." in said
-    assert "access address in Virginia, US, known to about 150 km; 167 km from where it should be." in said
+    assert "a line of homes or offices in Virginia, US, known to about 150 km; 167 km from where it should be." in said
     assert "The hand is outside of this line: at least 4,500 km from the machine." in said
     assert 'role="img" aria-labelledby="map-title" aria-describedby="map-legend"' in map_
 

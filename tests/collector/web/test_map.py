@@ -41,7 +41,9 @@ def drawn(*args: Any, **kwargs: Any) -> Drawing:
 
 
 def egress(point: Point | None, country: str = "US", accuracy: float | None = None) -> Mark:
-    return Mark(kind="egress", label="203.0.113.9, access address", country=country, point=point, radius_km=accuracy)
+    return Mark(
+        kind="egress", label="203.0.113.9, a line of homes or offices", country=country, point=point, radius_km=accuracy
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,12 +152,12 @@ def test_a_machine_in_the_claimed_country_needs_no_line_without_a_home() -> None
 
 
 def test_an_exit_of_a_vpn_is_shown_but_never_taken_for_the_machine() -> None:
-    leaving = Mark(kind="exit", label="203.0.113.9, vpn address in GB", country="GB", point=LONDON, radius_km=100)
+    leaving = Mark(kind="exit", label="203.0.113.9, a VPN provider in GB", country="GB", point=LONDON, radius_km=100)
     found = drawn((US, HOME), (leaving,), 4500)
     assert [dot.kind for dot in found.dots] == ["claim", "exit"]
     assert "arc" not in {shape.kind for shape in found.shapes}
     assert [key.words for key in found.legend][-2:] == [
-        "Its public address: 203.0.113.9, vpn address in GB: where its traffic leaves, not where the machine is.",
+        "Its public address: 203.0.113.9, a VPN provider in GB: where its traffic leaves, not where the machine is.",
         "The hand is outside of this line: at least 4,500 km from where it should be.",
     ]
 
