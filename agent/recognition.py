@@ -81,6 +81,8 @@ class _Words:
         identities = [word for _, known in mine for word in known.identities]
         names = [word for tool, known in mine if not tool.needs_second_artefact for word in known.processes]
         self._words = Names([*identities, *(names if host.system == "windows" else ())], fold_case=True)
+        self._names = Names((word for _, known in mine for word in known.processes), fold_case=True)
+        self._owner = {word: tool.id for tool, known in mine for word in (*known.identities, *known.processes)}
 
     def of(self, path: str) -> str:
         """The catalogue's word for the program in this file; empty where it has none, or the name says it already."""
@@ -90,14 +92,17 @@ class _Words:
             return ""
         base = path.rpartition("/")[2]
         words = {word for each in told for word in self._words.matching(each)}
-        return "" if self._words.matching(base) & words else min(words, default="")
+        own = {self._owner[word] for word in self._names.matching(base)}
+        return "" if any(self._owner[word] in own for word in words) else min(words, default="")
 
     def _reader(self, path: str) -> pe.Read:
         return lambda at, most: self._host.read_part(path, at, most) or b""
 
     def _bundle(self, path: str) -> tuple[str, ...]:
-        folder, is_bundle, _ = path.partition(BUNDLE)
-        data = self._host.read_bytes(f"{folder}{BUNDLE}Info.plist", PLIST_BYTES) if is_bundle else None
+        """What the bundle is called by its maker; nothing for the helpers in it, which have names of their own."""
+        folder, is_bundle, inside = path.rpartition(BUNDLE)
+        is_main = bool(is_bundle) and inside.startswith("MacOS/") and inside.count("/") == 1
+        data = self._host.read_bytes(f"{folder}{BUNDLE}Info.plist", PLIST_BYTES) if is_main else None
         if not data:
             return ()
         import plistlib

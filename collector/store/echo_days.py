@@ -14,6 +14,7 @@ from collector.judgement.echoed import EchoDay
 
 from . import assessments, schema
 from .database import upsert
+from .egresses import canonical
 
 _decoder = msgspec.json.Decoder(EchoDay)
 _DAY: Final = select(schema.echo_days.c.body).where(
@@ -22,11 +23,15 @@ _DAY: Final = select(schema.echo_days.c.body).where(
 
 
 def keep(connection: Connection, device_id: str, found: EchoDay, at: datetime) -> None:
-    """Keep a series, unless the day has one with less difference: what delays an answer for a while counts least."""
+    """Keep a series, unless the day has one with less difference: what delays an answer for a while counts least.
+
+    Its address is written as `egresses` writes it, whatever the socket calls it.
+    """
     known = connection.execute(_DAY, {"device": device_id, "day": found.day}).scalar_one_or_none()
     if known is not None and day_of(known).gap_ms <= found.gap_ms:
         return
-    row = {"device_id": device_id, "day": found.day, "last_ms": to_ms(at), "body": msgspec.json.encode(found)}
+    body = msgspec.json.encode(msgspec.structs.replace(found, address=canonical(found.address)))
+    row = {"device_id": device_id, "day": found.day, "last_ms": to_ms(at), "body": body}
     connection.execute(upsert(connection, schema.echo_days), [row])
     assessments.queue(connection, [device_id])
 

@@ -11,6 +11,7 @@ from agent.probes import remote_tools
 from agent.recognition import NEW_FILES, recognise
 from agent.wire.settings import Artefacts, Catalogue, ToolEntry
 from agent.wire.signals import RemoteTools
+from collector import catalogue as shipped
 from tests.fakes import FakeHost, program
 
 from .programs import windows_program
@@ -75,6 +76,34 @@ def test_a_mac_program_is_known_by_the_bundle_that_it_lies_in() -> None:
     assert found(host) == {path: "com.philandro.anydesk"}
     files["/Users/x/Desktop/Notes.app/Contents/Info.plist"] = b"bplist00 damaged"
     assert found(FakeHost(system="macos", files=files, processes=[program(10, path)])) == {}
+
+
+def test_a_mac_program_that_carries_its_own_name_is_not_renamed_and_neither_are_its_helpers() -> None:
+    app = "/Applications/AnyDesk.app/Contents"
+    updater = f"{app}/Frameworks/Sparkle.framework/Autoupdate"
+    files = {f"{app}/Info.plist": plistlib.dumps({"CFBundleIdentifier": "com.philandro.anydesk"})}
+    files |= {f"{app}/MacOS/AnyDesk": b"", updater: b""}
+    processes = [program(10, f"{app}/MacOS/AnyDesk"), program(11, updater)]
+    assert found(FakeHost(system="macos", files=files, processes=processes)) == {}
+
+
+def test_a_program_whose_file_tells_its_product_alone_is_not_renamed_under_a_name_of_that_product() -> None:
+    own = {"C:/Program Files/AnyDesk/AnyDesk.exe": windows_program(ProductName="AnyDesk")}
+    assert found(laptop("windows", **own)) == {}
+    other = {"C:/Program Files/AnyDesk/help.exe": windows_program(ProductName="AnyDesk")}
+    assert found(laptop("windows", **other)) == {"C:/Program Files/AnyDesk/help.exe": "AnyDesk"}
+
+
+def test_no_tool_of_the_shipped_catalogue_is_renamed_on_a_mac_where_it_lies_as_its_maker_put_it() -> None:
+    tools = [tool for tool in shipped.for_wire(shipped.load(), 1).tools if tool.macos.identities]
+    assert len(tools) > 8
+    for tool in tools:
+        for name in tool.macos.processes:
+            path = f"/Applications/{name}.app/Contents/MacOS/{name}"
+            plist = plistlib.dumps({"CFBundleIdentifier": tool.macos.identities[0]})
+            files = {path: b"", f"/Applications/{name}.app/Contents/Info.plist": plist}
+            host = FakeHost(system="macos", files=files, processes=[program(10, path)])
+            assert recognise(Catalogue(version=1, tools=tuple(tools)), host, {}, {})[1] == {}, name
 
 
 def test_a_linux_program_says_nothing_of_itself() -> None:

@@ -199,6 +199,18 @@ def test_a_worse_series_replaces_nothing_on_that_day(tmp_path: Path) -> None:
     assert [echo_days.day_of(row) for row in rows] == [best]
 
 
+def test_an_address_is_written_as_that_of_the_reports_is(tmp_path: Path) -> None:
+    """A socket for both internet protocols calls an IPv4 address by its name in IPv6."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'collector.sqlite'}")
+    migrate(engine)
+    day = EchoDay(day="2026-11-20", address="::ffff:192.0.2.1", echo_ms=90.0, rtt_ms=20.0, samples=11)
+    with engine.execution_options(writes=True).begin() as connection:
+        echo_days.keep(connection, devices.DEVICE, day, devices.NOW)
+        (body,) = connection.exec_driver_sql("SELECT body FROM echo_days").scalars().all()
+    engine.dispose()
+    assert echo_days.day_of(body).address == "192.0.2.1"
+
+
 @pytest.mark.parametrize(("drawn", "due"), [(0.0, False), (0.98, False), (0.99, True)])
 def test_a_series_is_drawn_by_lot_about_three_times_a_day(drawn: float, due: bool) -> None:
     assert echo.is_due(lambda: drawn, 300) is due

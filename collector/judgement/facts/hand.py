@@ -9,7 +9,7 @@ import msgspec
 
 from agent.wire.signals import UNKNOWN_TUNNEL
 from collector.judgement.behind import Behind, farthest
-from collector.judgement.claim import claim_of
+from collector.judgement.claim import Claim, claim_of
 from collector.judgement.given import Given
 from collector.judgement.view import SessionTrack
 from collector.judgement.voting import vote
@@ -44,12 +44,13 @@ def _counts(given: Given, tool: str) -> bool:
 
 
 def _abroad(given: Given) -> dict[str, object]:
-    claim = claim_of(given)
+    """Each session against the claim of the moment at which it was last seen: a journey that is over excuses it."""
     barred = [track for track in given.view.sessions if _counts(given, track.tool)]
-    located = [track for track in barred if _country(track) is not None]
-    if claim is None or claim.in_transit or not located:
+    claims = [(track, _claim_at(given, track.last_seen)) for track in barred if _country(track) is not None]
+    known = [(track, claim) for track, claim in claims if claim is not None and not claim.in_transit]
+    if not known:
         return {}
-    abroad = [track for track in located if not claim.covers(_country(track))]
+    abroad = [track for track, claim in known if not claim.covers(_country(track))]
     newest = max(abroad, key=lambda track: (track.last_seen, track.peer_address), default=None)
     if newest is None:
         return {"abroad": ""}
@@ -59,6 +60,10 @@ def _abroad(given: Given) -> dict[str, object]:
         "abroad_tool": given.tool(newest.tool).name,
         "abroad_seen_at": newest.last_seen,
     }
+
+
+def _claim_at(given: Given, moment: datetime) -> Claim | None:
+    return claim_of(msgspec.structs.replace(given, as_of=moment))
 
 
 def _country(track: SessionTrack) -> str | None:

@@ -29,6 +29,8 @@ RECENT: Final = timedelta(days=3)
 """A day is said when it is over, and on Mondays of the Friday before."""
 BOXES: Final = 3
 MAKERS: Final = 3
+NO_COUNTRIES: Final = frozenset({"AA", "EU", "UK", "ZZ"})
+"""What access points announce that are set to no country (ISO 3166 assigns these, QM to QZ and X- to none)."""
 STEP_KM: Final = 50
 
 
@@ -141,7 +143,12 @@ def _outside(announced: Iterable[WifiCountry], claims: list[Claim]) -> frozenset
     announced = tuple(announced)
     if any(claim.covers(each.country) for each in announced for claim in claims):
         return frozenset()
-    return frozenset(each.country for each in announced if each.boxes >= BOXES and each.makers >= MAKERS)
+    many = (each.country for each in announced if each.boxes >= BOXES and each.makers >= MAKERS)
+    return frozenset(country for country in many if _is_country(country))
+
+
+def _is_country(code: str) -> bool:
+    return code not in NO_COUNTRIES and not code.startswith("X") and not "QM" <= code <= "QZ"
 
 
 def _words(place: OsPlace) -> str:

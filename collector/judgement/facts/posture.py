@@ -63,7 +63,7 @@ def derive(given: Given) -> Posture:
         shut_days=sum(map(_is_shut, told)) if told else None,
         remote_days=_remote_days(given, known, platform),
         laptop_in_vm=in_vm,
-        laptop=f"{platform.manufacturer} {platform.product}" if platform is not None and in_vm else None,
+        laptop=" ".join(filter(None, (platform.manufacturer, platform.product))) if platform and in_vm else None,
         hypervisor=platform.hypervisor if platform is not None else None,
     )
 

@@ -149,6 +149,17 @@ def test_travel_that_was_approved_excuses_the_country() -> None:
     assert derive(sessions=(from_("VN"),), roster=roster).abroad == ""
 
 
+def test_a_session_is_held_against_the_claim_of_its_own_moment() -> None:
+    """The traveller reached the laptop at home, and is back for three days."""
+    trip = Trip(countries=("VN",), from_at=NOW - timedelta(days=14), until_at=NOW - timedelta(days=3))
+    roster = RosterEntry(person="ana", country="DE", trips=(trip,), version=1)
+    abroad = from_("VN", first_seen=NOW - timedelta(days=6), last_seen=NOW - timedelta(days=6))
+    assert derive(sessions=(abroad,), roster=roster).abroad == ""
+    assert derive(sessions=(from_("VN"),), roster=roster).abroad == "VN"
+    on_its_last_day = from_("VN", last_seen=NOW - timedelta(days=4))
+    assert derive(sessions=(on_its_last_day,), roster=roster).abroad is None
+
+
 def test_without_sessions_none_was_timed_and_one_that_was_not_timed_is_unknown() -> None:
     assert derive().sessions == 0
     assert derive(sessions=(track(),)).sessions is None

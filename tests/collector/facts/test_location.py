@@ -89,8 +89,9 @@ def test_without_a_claim_nothing_is_said() -> None:
         ((announced("BR", 2, 2),), set()),
         ((announced("BR", 9, 9), announced("DE", 1, 1)), set()),
         ((announced("DE"), announced("US", 1, 1)), set()),
+        ((announced("EU"), announced("XX"), announced("ZZ")), set()),
     ],
-    ids=["a city abroad", "and a stray", "one landlord", "two neighbours", "one says home", "at home"],
+    ids=["a city abroad", "and a stray", "one landlord", "two neighbours", "one says home", "at home", "set to none"],
 )
 def test_countries_that_access_points_announce(wifi: tuple[WifiCountry, ...], countries: set[str]) -> None:
     found = derive(day(1, wifi=wifi))

@@ -79,6 +79,10 @@ def test_a_guest_with_the_identity_of_a_laptop() -> None:
     assert (found.laptop_in_vm, found.laptop, found.hypervisor) == (True, "LENOVO 20XW", "kvm")
 
 
+def test_a_guest_that_does_not_say_which_model_it_is_is_named_by_its_maker() -> None:
+    assert derive(machine={"hypervisor": "kvm", "product": None}).laptop == "LENOVO"
+
+
 @pytest.mark.parametrize("hypervisor", ["xen", "hyperv", None])
 def test_a_laptops_own_system_may_run_above_some_hypervisors(hypervisor: str | None) -> None:
     """Qubes OS, and Windows that guards its secrets in a virtual machine."""
