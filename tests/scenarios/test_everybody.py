@@ -18,15 +18,25 @@ from agent.wire.tenant import tenant_digest
 from collector import catalogue, zones
 from collector.judgement import alerting
 from collector.judgement.assess import assess
+from collector.judgement.echoed import EchoDay
 from collector.judgement.findings import Assessment
 from collector.judgement.geometry import Point
 from collector.judgement.policy import Group, Policy
-from collector.judgement.view import DeviceView, HomePlace, RosterEntry, SessionTrack, Trip, UseDay
+from collector.judgement.view import (
+    DeviceView,
+    HomePlace,
+    Integrity,
+    Located,
+    RosterEntry,
+    SessionTrack,
+    Trip,
+    UseDay,
+)
 from collector.knowledge import tool_infos
 from tests.collector import devices
 from tests.collector.devices import BERLIN, NOW, clock, context, egress, input_day, landmark_day, tool, tools, track
 from tests.collector.peripherals import function, hid, monitor, usb
-from tests.laptop import AGENT_INTEGRITY, NEIGHBOURS, NETWORK, PLATFORM
+from tests.laptop import AGENT_INTEGRITY, NEIGHBOURS, NETWORK, PANEL, PLATFORM, RECEIVER
 
 DAY = timedelta(days=1)
 KNOWN = tool_infos(catalogue.load())
@@ -102,6 +112,17 @@ def by_switch_control(name: str) -> signals.InputActivity:
     return signals.InputActivity(day=name, watched_minutes=700, hours=hours, devices=())
 
 
+def nudged(name: str) -> signals.InputActivity:
+    """A gadget keeps the screen on."""
+    return msgspec.structs.replace(docked(name), nudges=300, nudge_period_s=60.0, nudge_spread=0.01)
+
+
+def echo_day(back: int, echo_ms: float, rtt_ms: float) -> EchoDay:
+    return EchoDay(
+        day=(NOW - back * DAY).date().isoformat(), address="192.0.2.1", echo_ms=echo_ms, rtt_ms=rtt_ms, samples=11
+    )
+
+
 def setup(**changes: Any) -> ToolSetup:
     return ToolSetup(**({"place": "system"} | changes))
 
@@ -135,6 +156,7 @@ def roster(country: str, home: HomePlace | None, *trips: Trip) -> RosterEntry:
 ANYDESK = tool("anydesk", setup=setup(unattended=True))
 """For their own other computer; nobody allowed it."""
 DOCKED = {"use_days": fortnight(behind_a_switch, RACK)}
+TELEVISION = monitor("SAM", "0f9a", "SAMSUNG", width_cm=0, height_cm=0, has_audio=True, most_clock_mhz=165)
 TABLET = usb("056a:0374", "Wacom Co.,Ltd.", "Intuos S", hid(0, "pointer", absolute=True), hid(1, "other"))
 MOUSE = usb("1532:00c3", "Razer", "Razer Viper 8K", hid(0, "mouse"), port="1-3", speed_mbps=480.0)
 HEADSET = usb("0951:16a4", "HyperX", "Cloud II", function(0, "01", "01"), function(1, "01", "02"), hid(3, "other"))
@@ -283,6 +305,48 @@ PEOPLE = (
         changes={
             "landmark_days": tuple(landmark_day(back=back, added_ms=65.0, access="mobile") for back in (2, 1, 0)),
             "egresses": (egress(network_class="mobile"),),
+        },
+    ),
+    Person(
+        name="a developer by satellite with a receiver, a television, a mesh, a home lab and a private VPN",
+        told=(
+            with_tools(tool("openssh-server"), tool("tailscale")),
+            signals.UsbDevices(devices=(RECEIVER,)),
+            signals.Displays(displays=(PANEL, TELEVISION)),
+            in_network("pikvm"),
+            cable("mullvad"),
+        ),
+        changes={
+            "sessions": (shell("tailscale"),),
+            "egresses": (egress(network_class="satellite"),),
+            "echo_days": tuple(echo_day(back, echo_ms=80.0, rtt_ms=12.0) for back in (3, 2, 1)),
+            **DOCKED,
+        },
+    ),
+    Person(
+        name="an engineer whose laptop was set up anew, with a home lab and an aid against idling",
+        told=(in_network("pikvm"), with_tools(tool("openssh-server"))),
+        changes={
+            "integrity": Integrity(claims_serial_of="0190a8c0-0000-7000-8000-00000000000b"),
+            "use_days": fortnight(nudged, RACK),
+        },
+    ),
+    Person(
+        name="somebody who reached the laptop at home while travelling, and is back",
+        told=(with_tools(ANYDESK),),
+        changes={
+            "roster": roster(
+                "DE", devices.AT_HOME, Trip(countries=("KR",), from_at=NOW - 20 * DAY, until_at=NOW - 3 * DAY)
+            ),
+            "sessions": (
+                track(
+                    tool="anydesk",
+                    first_seen=NOW - 6 * DAY,
+                    last_seen=NOW - 6 * DAY,
+                    min_rtt_ms=70.0,
+                    located=Located(country="KR", network_class="access"),
+                ),
+            ),
         },
     ),
     Person(
