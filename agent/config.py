@@ -125,6 +125,8 @@ def parse(text: str, name: str) -> Config:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         raise ConfigError(f"{name}: {line}not valid YAML; check the indentation there and the quotes") from error
+    except RecursionError as error:
+        raise ConfigError(f"{name}: not valid YAML; there are too many brackets in each other") from error
     if values is None:
         values = {}
     if isinstance(values, dict) and "token" in values:

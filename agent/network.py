@@ -13,6 +13,7 @@ import msgspec
 
 from agent.host import Adapter, Host, HostDeniedError, HostError, Neighbour, Route
 from agent.host.commands import NETWORK_MANAGER
+from agent.surroundings import names_one_device
 from agent.wire.signals import InterfaceKind
 
 Access = Literal["ethernet", "wifi", "mobile", "other"]
@@ -143,8 +144,11 @@ def router_of(routes: Iterable[Route], nearby: Iterable[Neighbour]) -> Neighbour
 
 
 def place_of(routes: Sequence[Route], router: Neighbour | None) -> str:
-    """By what the laptop remembers a network: its router's hardware address, else the interface that leads there."""
-    return router.hardware.hex() if router is not None else f"none on {routes[0].interface}"
+    """By what the laptop remembers a network: its router's hardware address, else the way there. An address that
+    routers share by a protocol is the same in thousands of networks."""
+    if router is not None and names_one_device(router.hardware):
+        return router.hardware.hex()
+    return f"{routes[0].gateway} on {routes[0].interface}"
 
 
 def access_of(route: Route, ways: WaysOut, interfaces: Mapping[str, Interface]) -> Access:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from agent.host import Host, System
+from agent.host import Host, HostBrokenError, HostDeniedError, HostError, HostTimeoutError, System
 from agent.wire.report import Failure
 from agent.wire.settings import Catalogue, Settings
 from agent.wire.signals import Signal, TimingWindow
@@ -27,6 +27,19 @@ class Unavailable(Exception):  # noqa: N818 - it is an answer of a probe, not an
         self.detail = detail
         self.remedy = remedy
         """What would make it work, in words for `doctor`; empty where nothing would."""
+
+
+def failure_of(error: HostError) -> Failure:
+    """What the collector learns where the machine said no. What could not be looked at is not taken for absent."""
+    match error:
+        case HostDeniedError():
+            return "denied"
+        case HostTimeoutError():
+            return "timeout"
+        case HostBrokenError():
+            return "crashed"
+        case _:
+            return "absent"
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):

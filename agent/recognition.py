@@ -13,6 +13,7 @@ from typing import Final
 
 from agent import pe
 from agent.host import Host, HostError, Process
+from agent.host.plists import read_plist, table
 from agent.matching import Names, artefacts, path_digest
 from agent.wire.settings import Catalogue
 
@@ -25,6 +26,8 @@ SYSTEM_FOLDERS: Final = {
     "windows": ("c:/windows/",),
     "macos": ("/system/", "/usr/bin/", "/usr/sbin/", "/usr/libexec/", "/bin/", "/sbin/", "/library/apple/"),
 }
+NETWORK: Final = "//"
+"""How paths of shared folders begin (UNC)."""
 BUNDLE: Final = ".app/Contents/"
 PLIST_BYTES: Final = 64 * 1024
 
@@ -68,8 +71,10 @@ def recognise(
 
 
 def _paths(processes: Iterable[Process], system_folders: tuple[str, ...]) -> Iterable[str]:
+    """Nothing that lies on another machine: whoever starts a program from there chooses to whom Windows would show this
+    machine's own account, and how long its answer takes."""
     paths = (process.path.replace("\\", "/") for process in processes if process.path is not None)
-    return dict.fromkeys(path for path in paths if not path.lower().startswith(system_folders))
+    return dict.fromkeys(path for path in paths if not path.lower().startswith((*system_folders, NETWORK)))
 
 
 class _Words:
@@ -103,12 +108,5 @@ class _Words:
         folder, is_bundle, inside = path.rpartition(BUNDLE)
         is_main = bool(is_bundle) and inside.startswith("MacOS/") and inside.count("/") == 1
         data = self._host.read_bytes(f"{folder}{BUNDLE}Info.plist", PLIST_BYTES) if is_main else None
-        if not data:
-            return ()
-        import plistlib
-
-        try:
-            name = plistlib.loads(data).get("CFBundleIdentifier")
-        except Exception:
-            return ()
+        name = table(read_plist(data or b"")).get("CFBundleIdentifier")
         return (name,) if isinstance(name, str) else ()

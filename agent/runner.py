@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from agent.host import Host, HostBrokenError, HostDeniedError, HostError, HostTimeoutError
-from agent.probe import MAX_NOTE_BYTES, Given, Noted, Probe, Unavailable
+from agent.host import Host, HostError
+from agent.probe import MAX_NOTE_BYTES, Given, Noted, Probe, Unavailable, failure_of
 from agent.state import Moment, Pause, State
 from agent.wire.report import NOTHING, Digest, Failure, Measurement, encode_signal, is_stable, outcome_digest
 from agent.wire.signals import Signal
@@ -213,14 +213,8 @@ def _why(probe: Probe, outcome: _Outcome, in_time: bool) -> tuple[Failure | None
             return None, "", ""
         case Unavailable() as answer:
             return answer.failure, answer.detail, answer.remedy
-        case HostDeniedError() as error:
-            return "denied", str(error), ""
-        case HostTimeoutError() as error:
-            return "timeout", str(error), ""
-        case HostBrokenError() as error:
-            return "crashed", str(error), ""
         case HostError() as error:
-            return "absent", str(error), ""
+            return failure_of(error), str(error), ""
         case error:
             _log.error("%s: crashed", probe.kind, exc_info=error)
             return "crashed", f"{type(error).__name__}: {error}", ""

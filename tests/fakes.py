@@ -146,7 +146,7 @@ class FakeHost:
         names: Mapping[str, Iterable[str]] | None = None,
         rtt_ms: Callable[[str], float | None] | None = None,
         input_counts: bytes | None = None,
-        hops: Mapping[str, tuple[HopAnswer | None, ...]] | None = None,
+        hops: Mapping[str, tuple[HopAnswer | None, ...] | HostError] | None = None,
     ) -> None:
         self.system: System = system
         self.input_helper: str | None = INPUT_HELPERS[system]
@@ -365,7 +365,7 @@ class FakeHost:
 
     def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
         if interface not in self._wifi:
-            raise HostError(f"{interface}: Operation not permitted")
+            raise HostDeniedError(f"{interface}: Operation not permitted")
         return self._wifi[interface]
 
     def location(self) -> Fix | None:
@@ -402,7 +402,10 @@ class FakeHost:
 
     def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:
         del target
-        return self._hops.get(interface, (None,) * 4)
+        answers = self._hops.get(interface, (None,) * 4)
+        if isinstance(answers, HostError):
+            raise answers
+        return answers
 
     def join(
         self,

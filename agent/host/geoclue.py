@@ -26,8 +26,14 @@ SERVICE: Final = "org.freedesktop.GeoClue2"
 PROPERTIES: Final = "org.freedesktop.DBus.Properties"
 CITY: Final = 4
 """GCLUE_ACCURACY_LEVEL_CITY"""
+MISSING: Final = (
+    "org.freedesktop.DBus.Error.ServiceUnknown",
+    "org.freedesktop.systemd1.NoSuchUnit",
+    "org.freedesktop.systemd1.UnitMasked",
+)
+"""Errors of a bus that has no such service."""
 _CALL, _REPLY, _ERROR = 1, 2, 3
-_PATH, _INTERFACE, _MEMBER, _REPLY_SERIAL, _DESTINATION, _SIGNATURE = 1, 2, 3, 5, 6, 8
+_PATH, _INTERFACE, _MEMBER, _ERROR_NAME, _REPLY_SERIAL, _DESTINATION, _SIGNATURE = 1, 2, 3, 4, 5, 6, 8
 NOWHERE: Final = "/"
 
 
@@ -94,16 +100,16 @@ class _Bus:
         self._serial += 1
         self._connection.sendall(message(_CALL, self._serial, body, kinds, path, interface, member, destination))
         while True:
-            kind, answered, answer = self._receive()
-            if answered != self._serial:
+            kind, header, answer = self._receive()
+            if header.get(_REPLY_SERIAL) != self._serial:
                 continue  # a signal, or an answer that nobody waits for
             if kind == _ERROR:
-                said = text_of(answer) if answer else "refused"
-                raise HostDeniedError(f"GeoClue: {said[:200]}")
+                said = f"GeoClue: {text_of(answer)[:200] if answer else 'refused'}"
+                raise HostError(said) if header.get(_ERROR_NAME) in MISSING else HostDeniedError(said)
             return answer
 
-    def _receive(self) -> tuple[int, int, bytes]:
-        """Type, serial that it answers, and body of the next message."""
+    def _receive(self) -> tuple[int, dict[int, int | str], bytes]:
+        """Type, header fields and body of the next message."""
         head = self._exactly(16)
         order, kind = "<" if head[0] == ord("l") else ">", head[1]
         (length,) = struct.unpack_from(f"{order}I", head, 4)
@@ -111,7 +117,7 @@ class _Bus:
         if order == ">" or length + fields > MOST_BYTES:
             raise HostError("GeoClue: a message that cannot be read")
         header = self._exactly((fields + 7) & ~7)
-        return kind, answered_by(header[:fields]), self._exactly(length)
+        return kind, header_fields(header[:fields]), self._exactly(length)
 
     def _exactly(self, size: int) -> bytes:
         data = b""
@@ -175,21 +181,19 @@ def variant_of(body: bytes, kind: str) -> bytes:
     return body[8:16] if kind == "d" else body[4:]
 
 
-def answered_by(fields: bytes) -> int:
-    """The serial that a message answers, out of its header fields; 0 where it answers none."""
+def header_fields(fields: bytes) -> dict[int, int | str]:
+    """The header fields of a message by their codes, but for its signature."""
+    found: dict[int, int | str] = {}
     at = 0
     while at + 4 <= len(fields):
         at = (at + 7) & ~7
         code, kind = fields[at], fields[at + 2 : at + 3]
-        at = at + 4
-        if kind == b"u":
-            value = int(struct.unpack_from("<I", fields, (at + 3) & ~3)[0])
-            if code == _REPLY_SERIAL:
-                return value
-            at = ((at + 3) & ~3) + 4
-        elif kind == b"g":
+        at += 4
+        if kind == b"g":
             at += 2 + fields[at]
-        else:
-            at = (at + 3) & ~3
-            at += 5 + int(struct.unpack_from("<I", fields, at)[0])
-    return 0
+            continue
+        at = (at + 3) & ~3
+        value = int(struct.unpack_from("<I", fields, at)[0])
+        found[code] = value if kind == b"u" else fields[at + 4 : at + 4 + value].decode()
+        at += 4 if kind == b"u" else 5 + value
+    return found

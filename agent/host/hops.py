@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from agent.host import HopAnswer, HostError
+from agent.host import HopAnswer, HostDeniedError, HostError
 
 MOST_HOPS: Final = 4
 TRIES: Final = 3
@@ -39,7 +39,8 @@ def hop_answers(target: str, interface: str = "") -> tuple[HopAnswer | None, ...
         interface: leave by this one, whatever the routes say (Linux 5.7 lets everybody choose).
 
     Raises:
-        HostError: the system does not allow it, or no way leads there.
+        HostDeniedError: the system does not allow it.
+        HostError: no way leads there.
     """
     best: dict[int, HopAnswer] = {}
     for number in range(TRIES):
@@ -74,6 +75,8 @@ def _one_try(target: str, interface: str, port: int) -> Iterator[tuple[int, HopA
                     for _, what, data in told:
                         if what == IP_RECVERR and (address := parse_error(data)) is not None:
                             yield hops, HopAnswer(address=address, rtt_ms=took_ms)
+    except PermissionError as error:
+        raise HostDeniedError(f"hops: {error}") from error
     except OSError as error:
         raise HostError(f"hops: {error}") from error
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import select
 import socket
 import struct
+import sys
 import time
 from typing import Final
 
@@ -17,6 +18,8 @@ MOST_DATAGRAMS: Final = 256
 DATAGRAM_BYTES: Final = 9000
 """Longest message of multicast DNS (RFC 6762, section 17)."""
 LONGEST_S: Final = 2.0
+MULTICAST_ALL: Final = 49
+"""IP_MULTICAST_ALL of Linux (ip(7))."""
 
 
 def overhear(interface: str, group: str, port: int, listen_s: float, own: str = "0.0.0.0") -> tuple[bytes, ...]:
@@ -37,6 +40,9 @@ def overhear(interface: str, group: str, port: int, listen_s: float, own: str = 
             listener.setblocking(False)
             # Beside the resolver of the system, which listens there as well: each of them gets every datagram.
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if sys.platform == "linux":
+                # Else what arrives on any interface on which any program has joined the group.
+                listener.setsockopt(socket.IPPROTO_IP, MULTICAST_ALL, 0)
             listener.bind((group, port))
             joined = struct.pack("=4s4si", socket.inet_aton(group), socket.inet_aton(own), index)  # struct ip_mreqn
             listener.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)

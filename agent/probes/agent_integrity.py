@@ -191,8 +191,9 @@ def _stops(host: Host, before: Sequence[Stop]) -> tuple[Stop, ...]:
     """What was told before and what the parent noticed since, of the last 30 days."""
     seen: dict[datetime, Stop] = {stop.at: stop for stop in before}
     seen |= {each.at: Stop(at=each.at, seconds=round(each.seconds)) for each in host.standstills()}
-    since = host.now() - MEMORY
-    return tuple(seen[at] for at in sorted(seen) if at > since)[-MOST_STOPS:]
+    now = host.now()
+    # One that is still to come was noted while the clock was set to another day.
+    return tuple(seen[at] for at in sorted(seen) if now - MEMORY < at <= now)[-MOST_STOPS:]
 
 
 PROBE = Probe(signal=AgentIntegrity, collect=collect, every_s=3 * 3600 - 300, deadline_s=10.0, budget_cpu_ms=1000.0)

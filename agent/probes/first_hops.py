@@ -11,9 +11,10 @@ behind a sign-in page, as far as NetworkManager knows it. Twelve packets of eigh
 
 from __future__ import annotations
 
+import contextlib
 from typing import Final, Literal
 
-from agent.host import HopAnswer
+from agent.host import HopAnswer, HostError
 from agent.network import (
     PUBLIC,
     access_of,
@@ -53,7 +54,8 @@ def collect(given: Given) -> FirstHops:
     if tunnelled and given.settings.beside_tunnel:
         below = beside_tunnel(host, used, ways, interfaces, "ipv4")
         if below is not None:
-            found.append(_by("direct", host.hop_answers(TARGET, below.interface)))
+            with contextlib.suppress(HostError):  # an old kernel lets nobody choose; the tunnel was asked all the same
+                found.append(_by("direct", host.hop_answers(TARGET, below.interface)))
     return FirstHops(access=access_of(used, ways, interfaces), ways=tuple(found))
 
 

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from agent.host import HostError
-from agent.probe import Given, Noted, Probe, Unavailable
+from agent.probe import Given, Noted, Probe, Unavailable, failure_of
 from agent.wire.signals import InputActivity
 
 EVERY_S: Final = 3000.0
@@ -48,7 +48,7 @@ def collect(given: Given) -> Noted:
     try:
         answer = parse_answer(given.host.input_counts(LEASE_S))
     except HostError as error:
-        raise Unavailable("absent", str(error), REMEDY[given.host.system]) from error
+        raise Unavailable(failure_of(error), str(error), REMEDY[given.host.system]) from error
     if answer.denied and not answer.counts.devices:
         raise Unavailable("denied", f"{answer.denied} input devices may not be read", "let the helper read /dev/input")
     counts = answer.counts
@@ -71,4 +71,4 @@ def parse_answer(data: bytes) -> Answer:
         raise Unavailable("crashed", f"the helper's answer does not fit: {error}") from error
 
 
-PROBE = Probe(signal=InputActivity, collect=collect, every_s=EVERY_S, systems=("linux", "macos"))
+PROBE = Probe(signal=InputActivity, collect=collect, every_s=EVERY_S)

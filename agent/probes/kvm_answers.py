@@ -82,12 +82,13 @@ def collect(given: Given) -> Noted:
         found = known.product_answering(answer) if answer is not None else None
         if found is not None:
             network.products[found[0]] = Said(by=found[1], day=today.isoformat())
-    since = (today - MEMORY).isoformat()
-    network.products = {product: said for product, said in network.products.items() if said.day >= since}
+    since, day = (today - MEMORY).isoformat(), today.isoformat()
+    # A day that is still to come is one to which the clock was set for a while.
+    network.products = {product: said for product, said in network.products.items() if since <= said.day <= day}
     memory.networks[place] = network  # the newest at the end
     memory.networks = dict(list(memory.networks.items())[-MOST_NETWORKS:])
     signal = KvmAnswers(
-        asked=network.asked_on >= since,
+        asked=since <= network.asked_on <= day,
         products=tuple(KvmAnswer(product=product, by=said.by) for product, said in sorted(network.products.items())),
     )
     return Noted(signal=signal, note=msgspec.json.encode(memory))

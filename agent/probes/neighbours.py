@@ -66,6 +66,9 @@ class Network(msgspec.Struct):
     """By hardware address in hexadecimal digits. It stays on the laptop."""
     called: dict[str, str] = {}
     """Day on which a product last called its name, by its id."""
+    dhcp_server: str = ""
+    """Hardware address of the machine that gives out addresses, in digits; empty where it is the router, or not known.
+    It is met while an address is given out, and hardly ever in between."""
 
 
 class Memory(msgspec.Struct):
@@ -104,14 +107,17 @@ def collect(given: Given) -> Noted:
             network.called |= dict.fromkeys(found, now.date().isoformat())
     memory.networks[place] = network  # the newest at the end
     memory.networks = dict(list(memory.networks.items())[-MOST_NETWORKS:])
-    server = _dhcp_server(host, nearby, router)
+    servers = _dhcp_servers(host, nearby)
+    if servers:
+        network.dhcp_server = next((one.hex() for one in servers if router is None or one != router.hardware), "")
+    server = bytes.fromhex(network.dhcp_server)
     signal = Neighbours(
         settled=network.looks > 1,
         neighbours=_told(given, network, known),
         known=tuple(_known(network, known)),
         gateway_class=known.device_class(router.hardware) if router is not None else None,
-        dhcp_server=_hashes(given, server.hardware) if server is not None else (),
-        dhcp_class=known.device_class(server.hardware) if server is not None else None,
+        dhcp_server=_hashes(given, server) if server else (),
+        dhcp_class=known.device_class(server) if server else None,
         names_heard=bool(network.listened_at),
     )
     return Noted(signal=signal, note=msgspec.json.encode(memory))
@@ -133,9 +139,10 @@ def _remember(network: Network, others: Iterable[agent.host.Neighbour], now: dat
         before = network.met.get(hardware)
         network.met[hardware] = Met(looks=min(before.looks + 1, 2) if before is not None else 1, day=day)
     since = _since(now.date())
-    recent = sorted((one for one in network.met.items() if one[1].day >= since), key=lambda one: one[1].day)
+    # A day that is still to come is one to which the clock was set for a while.
+    recent = sorted((one for one in network.met.items() if since <= one[1].day <= day), key=lambda one: one[1].day)
     network.met = dict(recent[-MOST_KEPT:])
-    network.called = {product: called for product, called in network.called.items() if called >= since}
+    network.called = {product: called for product, called in network.called.items() if since <= called <= day}
 
 
 def _since(today: date) -> str:
@@ -171,13 +178,10 @@ def _hashes(given: Given, hardware: bytes) -> tuple[KeyedHash, ...]:
     return keyed_hashes(given.settings.hash_keys, "neighbour hardware address", hardware)
 
 
-def _dhcp_server(
-    host: Host, nearby: list[agent.host.Neighbour], router: agent.host.Neighbour | None
-) -> agent.host.Neighbour | None:
-    """The machine that gave the laptop its address, where it is a neighbour and not the router."""
+def _dhcp_servers(host: Host, nearby: list[agent.host.Neighbour]) -> list[bytes]:
+    """Hardware addresses of the machines that gave the laptop its address, as far as they are neighbours now."""
     addresses = set(_lease_servers(host))
-    found = (one for one in nearby if one.address in addresses)
-    return next((one for one in found if router is None or one.hardware != router.hardware), None)
+    return [one.hardware for one in nearby if one.address in addresses]
 
 
 def _lease_servers(host: Host) -> Iterator[str]:

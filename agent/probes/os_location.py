@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from agent.host import Fix, HostDeniedError, HostError
-from agent.probe import Given, Noted, Probe, Unavailable
+from agent.probe import Given, Noted, Probe, Unavailable, failure_of
 from agent.wire.signals import OsLocation, OsPlace
 
 MOST_PLACES: Final = 8
@@ -55,7 +55,7 @@ def collect(given: Given) -> Noted:
         remedy = "allow it in /etc/geoclue/conf.d: [farhand-agent] allowed=true system=true users="
         raise Unavailable("denied", str(error), remedy) from error
     except HostError as error:
-        raise Unavailable("absent", str(error)) from error
+        raise Unavailable(failure_of(error), str(error)) from error
     if fix is None:
         raise Unavailable("unsupported", "this system tells its location to a person's session alone")
     today, grid = host.now().date().isoformat(), given.settings.location_grid_degrees

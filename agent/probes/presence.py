@@ -14,7 +14,7 @@ import msgspec
 
 from agent.host import Host, HostError
 from agent.host.commands import LOGIND_IDLE, MAC_IDLE
-from agent.probe import Given, Noted, Probe, Unavailable
+from agent.probe import Given, Noted, Probe, Unavailable, failure_of
 from agent.supplies import mac_value
 from agent.wire.signals import Presence
 
@@ -100,7 +100,7 @@ def _idle_since(host: Host) -> datetime | None:
     try:
         said = host.run(LOGIND_IDLE)
     except HostError as error:
-        raise Unavailable("absent", f"no systemd-logind to ask: {error}") from error
+        raise Unavailable(failure_of(error), f"no systemd-logind to ask: {error}") from error
     idle, since = parse_logind_idle(said)
     if idle is None:
         raise Unavailable("absent", "systemd-logind does not answer")

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from agent.hashing import keyed_hashes
-from agent.host import HostError
+from agent.host import HostDeniedError
 from agent.network import read_interfaces
 from agent.probe import Given, Noted, Probe, Unavailable
 from agent.surroundings import is_of_chance, names_one_device
@@ -63,7 +63,7 @@ def collect(given: Given) -> Noted:
     day = before if before.day == today else Day(day=today)
     try:
         cells = [cell for radio in radios for cell in host.wifi_cells(radio)]
-    except HostError as error:
+    except HostDeniedError as error:
         raise Unavailable("denied", str(error), "allow AF_NETLINK in the unit") from error
     day.looks += 1
     for cell in cells:

@@ -42,6 +42,7 @@ def test_an_empty_file_means_defaults() -> None:
         ("token: abc", "agent.yaml: token: a token in this file would stay readable; write it to a token_file"),
         ("- a", 'agent.yaml: file: expected object, got ["a"]; write key: value lines'),
         ("a: [", "agent.yaml: line 1: not valid YAML"),
+        ("[" * 5000, "agent.yaml: not valid YAML; there are too many brackets in each other"),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_its_cure(text: str, message: str) -> None:

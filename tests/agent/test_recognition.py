@@ -59,6 +59,12 @@ def test_a_program_under_its_own_name_is_not_renamed_and_one_of_somebody_else_is
     assert found(laptop("windows", **{HIDDEN: b"not a program"})) == {}
 
 
+def test_a_program_on_another_machine_is_left_alone_so_that_nobody_is_shown_this_machine_s_account() -> None:
+    for path in ("//198.51.100.7/share/notes.exe", r"\\198.51.100.7\share\notes.exe"):
+        host = laptop("windows", **{path: windows_program(ProductName="AnyDesk")})
+        assert recognise(CATALOGUE, host, {}, {}) == ({}, {})
+
+
 def test_a_name_that_honest_programs_carry_is_no_identity_either() -> None:
     assert found(laptop("windows", **{HIDDEN: windows_program(OriginalFilename="agent.exe")})) == {}
 

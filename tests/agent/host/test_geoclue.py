@@ -19,12 +19,12 @@ PLACES = {"Latitude": 48.8566, "Longitude": 2.3522, "Accuracy": 1200.0}
 class Bus(threading.Thread):
     """Answers as GeoClue would; `finds_after` looks are in vain, `allows` says whether it lets the client start."""
 
-    def __init__(self, path: Path, *, finds_after: int = 2, allows: bool = True) -> None:
+    def __init__(self, path: Path, *, finds_after: int = 2, allows: bool = True, is_there: bool = True) -> None:
         super().__init__(daemon=True)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
-        self._looks, self._allows = finds_after, allows
+        self._looks, self._allows, self._is_there = finds_after, allows, is_there
         self.asked: list[str] = []
 
     def run(self) -> None:
@@ -51,6 +51,9 @@ class Bus(threading.Thread):
         self.asked.append(member if not asked else f"{member} {asked.rstrip(chr(0))}")
         if member == "Start" and not self._allows:
             return self._reply(3, serial, "s", string("Agent 'farhand-agent' is not allowed"))
+        if member == "GetClient" and not self._is_there:
+            gone = "org.freedesktop.DBus.Error.ServiceUnknown"
+            return self._reply(3, serial, "s", string("The name is not activatable"), error=gone)
         if member == "Hello":
             return self._reply(2, serial, "s", string(":1.7"))
         if member == "GetClient":
@@ -64,8 +67,10 @@ class Bus(threading.Thread):
             return self._reply(2, serial, "v", padded(signature("o"), 4) + string(path))
         return self._reply(2, serial, "", b"")
 
-    def _reply(self, kind: int, serial: int, kinds: str, body: bytes) -> bytes:
+    def _reply(self, kind: int, serial: int, kinds: str, body: bytes, error: str = "") -> bytes:
         fields = padded(bytes([5]) + signature("u"), 4) + struct.pack("<I", serial)
+        if error:
+            fields = padded(padded(fields, 8) + bytes([4]) + signature("s"), 4) + string(error)
         if kinds:
             fields = padded(fields, 8) + bytes([8]) + signature("g") + signature(kinds)
         head = struct.pack("<BBBBIII", ord("l"), kind, 0, 1, len(body), 99, len(fields))
@@ -101,6 +106,13 @@ def test_a_service_that_finds_nothing(path: Path, monkeypatch: pytest.MonkeyPatc
     Bus(path, finds_after=99).start()
     with pytest.raises(HostTimeoutError, match="does not find"):
         locate(str(path))
+
+
+def test_a_bus_that_knows_no_such_service_does_not_forbid_anything(path: Path) -> None:
+    Bus(path, is_there=False).start()
+    with pytest.raises(HostError, match="not activatable") as caught:
+        locate(str(path))
+    assert type(caught.value) is HostError
 
 
 def test_a_machine_without_a_bus(path: Path) -> None:

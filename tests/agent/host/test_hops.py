@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.host.hops import parse_error
+from agent.host import HostDeniedError
+from agent.host.hops import hop_answers, parse_error
 
 
 def message(*, origin: int = 2, kind: int = 11, family: int = socket.AF_INET) -> bytes:
@@ -26,6 +27,11 @@ def test_the_router_that_a_packet_died_with_is_read() -> None:
 )
 def test_another_message_is_none(data: bytes) -> None:
     assert parse_error(data) is None
+
+
+def test_a_system_that_does_not_allow_it_is_not_taken_for_one_without_a_way() -> None:
+    with pytest.raises(HostDeniedError, match="hops"):
+        hop_answers("255.255.255.255")  # the kernel's own answer to a packet for everybody, EACCES
 
 
 @given(st.binary(max_size=64))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 
@@ -72,6 +74,26 @@ def test_a_network_in_which_nobody_speaks_is_left_after_the_time() -> None:
     began_s = time.monotonic()
     assert overhear("lo", "224.0.0.251", 15353, 0.2) == ()
     assert 0.15 < time.monotonic() - began_s < 1.5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux hands out what arrives anywhere, unless it is told not to")
+def test_what_arrives_on_another_interface_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program has joined the group on the loopback; the listener asks for what arrives on another one."""
+    others = [name for _, name in socket.if_nameindex() if name != "lo"]
+    if not others:
+        pytest.skip("this machine has the loopback alone")
+    group, port = "224.0.0.251", 15354
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as joined,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out,
+    ):
+        own = socket.inet_aton(group) + socket.inet_aton("127.0.0.1")
+        joined.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, own)
+        out.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
+        calling = threading.Timer(0.1, out.sendto, (b"from the loopback", (group, port)))
+        calling.start()
+        assert overhear(others[0], group, port, 0.4) == ()
+        calling.join()
 
 
 def test_an_interface_that_is_not_there_is_said() -> None:

@@ -144,6 +144,11 @@ def test_times_in_which_it_stood_still_are_kept_over_restarts_for_a_month() -> N
     assert look(host, note)[0].stops == ()
 
 
+def test_a_standstill_that_was_noted_while_the_clock_was_set_to_another_year_is_not_kept() -> None:
+    _, note = look(packaged(standstills=(Standstill(at=NOON + timedelta(days=900), seconds=90),)))
+    assert look(packaged(), note)[0].stops == ()
+
+
 def test_the_list_is_read_as_sha256sum_writes_it() -> None:
     version, listed = agent_integrity.parse_manifest(manifest(FILES, "1.2.3") + "torn")
     assert version == "1.2.3"

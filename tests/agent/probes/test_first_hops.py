@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.host import HopAnswer, Route
+from agent.host import HopAnswer, HostDeniedError, Route
 from agent.probe import Given, Unavailable
 from agent.probes import first_hops
 from agent.wire.settings import Settings
@@ -47,6 +47,17 @@ def test_through_a_vpn_the_first_router_is_its_far_end_and_the_home_is_left_alon
 def test_beside_a_vpn_the_home_s_routers_are_asked_where_settings_allow_it() -> None:
     told = first_hops.collect(Given(host=through_vpn(), catalogue=None, settings=BESIDE))
     assert [(way.through, len(way.hops)) for way in told.ways] == [("tunnel", 1), ("direct", 2)]
+
+
+def test_where_the_way_beside_a_vpn_may_not_be_chosen_the_vpn_is_told_all_the_same() -> None:
+    host = home(
+        files=LOOPBACK | WIFI | interface("wg0", hardware=65534, state="unknown", device_type="wireguard", index=9),
+        routes=(HOME4, BY_VPN),
+        used=(BY_VPN,),
+        hops={"": (FAR_END, None, None, None), "wlp3s0": HostDeniedError("hops: Operation not permitted")},
+    )
+    told = first_hops.collect(Given(host=host, catalogue=None, settings=BESIDE))
+    assert [way.through for way in told.ways] == ["tunnel"]
 
 
 def test_silent_routers_are_no_failure() -> None:

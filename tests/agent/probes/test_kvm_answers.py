@@ -48,6 +48,13 @@ def test_a_box_that_says_what_it_is() -> None:
     assert host.asked_neighbours == ["192.168.1.20"]
 
 
+def test_what_was_said_while_the_clock_was_set_to_another_year_is_not_told_until_then() -> None:
+    host = home({"192.168.1.20": JETKVM}, {"192.168.1.20": SAYS_JETKVM})
+    host.pass_time(4 * 365 * 86400)
+    _, note = look(host)
+    assert look(home({}), note)[0] == KvmAnswers(asked=False)
+
+
 def test_nobody_else_is_asked() -> None:
     host = home({"192.168.1.21": NAS, "192.168.1.22": PHONE, "fe80::1": JETKVM})
     assert look(host)[0] == KvmAnswers(asked=False)

@@ -76,6 +76,32 @@ def answer(*names: str) -> bytes:
     return message
 
 
+def test_networks_whose_routers_share_an_address_by_a_protocol_are_told_apart_by_the_way_there() -> None:
+    host = home(PRINTER, router=VRRP)
+    _, note = look(host)
+    host.pass_time(3600)
+    assert look(host, note)[0].settled
+    gateway = "10.20.0.1"
+    elsewhere = at_home()
+    elsewhere.join(
+        routes=(msgspec.structs.replace(HOME4, gateway=gateway),),
+        neighbours={("wlp3s0", gateway): VRRP, ("wlp3s0", "10.20.0.9"): NAS},
+    )
+    told, _ = look(elsewhere, note)
+    assert (told.settled, told.neighbours) == (False, ())
+
+
+def test_what_was_met_while_the_clock_was_set_to_another_year_is_not_told_until_then() -> None:
+    host = home(PRINTER, heard={MDNS[0]: (answer("jetkvm.local"),)})
+    host.pass_time(4 * 365 * 86400)
+    _, note = look(host)
+    _, note = look(host, note)
+    host = home(NAS)
+    told = looks(host, 2, note)
+    assert [each.device_class for each in told.neighbours] == ["other"]
+    assert told.known == ()
+
+
 def test_what_was_there_at_two_looks_is_told_with_what_its_maker_makes() -> None:
     first, note = look(home(PRINTER, NAS))
     assert (first.settled, first.neighbours) == (False, ())
@@ -221,6 +247,19 @@ def test_a_machine_that_gives_out_addresses_beside_the_router(path: str, text: s
     signal = looks(host)
     assert signal.dhcp_class == "travel_router"
     assert len(signal.dhcp_server) == 1
+
+
+def test_a_machine_that_gave_the_laptop_its_address_stays_told_while_nobody_talks_to_it() -> None:
+    box = bytes.fromhex("9483c4000001")
+    lease = {"/run/systemd/netif/leases/3": "SERVER_ADDRESS=192.168.1.20\n"}
+    host = home(box)
+    host.join(routes=(HOME4,), files=lease, neighbours=household(box))
+    met, note = look(host)
+    host.join(routes=(HOME4,), files=lease, neighbours=household())
+    later, note = look(host, note)
+    assert met.dhcp_class == later.dhcp_class == "travel_router"
+    host.join(routes=(HOME4,), files={"/run/systemd/netif/leases/3": "SERVER_ADDRESS=192.168.1.1\n"})
+    assert look(host, note)[0].dhcp_class is None, "the router gives them out now"
 
 
 def acknowledgement(*options: bytes) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.host import Fix, HostDeniedError, HostError
+from agent.host import Fix, HostDeniedError, HostError, HostTimeoutError
 from agent.probe import Given, Unavailable
 from agent.probes import os_location
 from agent.probes.os_location import Day, count, signal_of
@@ -56,6 +56,7 @@ def test_a_day_on_the_move_is_said_when_it_is_over() -> None:
     [
         (HostDeniedError("GeoClue: not allowed"), "denied"),
         (HostError("GeoClue: no such file"), "absent"),
+        (HostTimeoutError("GeoClue: it does not find this machine"), "timeout"),
         (None, "unsupported"),
     ],
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
+from agent.host import HostTimeoutError
 from agent.host.commands import LOGIND_IDLE, MAC_IDLE
 from agent.probe import Given, Noted, Unavailable
 from agent.probes import presence
@@ -99,6 +100,16 @@ def test_words_that_are_none_are_no_pause(said: str) -> None:
 def test_without_logind_nothing_is_said() -> None:
     with pytest.raises(Unavailable, match="no systemd-logind to ask"):
         look(MIDNIGHT, b"", {})
+
+
+def test_a_logind_that_does_not_answer_in_time_is_not_taken_for_none() -> None:
+    class Slow(FakeHost):
+        def run(self, command: Sequence[str], timeout_s: float = 3.0) -> str:
+            raise HostTimeoutError(f"{command[0]}: no end after {timeout_s:g} s")
+
+    with pytest.raises(Unavailable) as caught:
+        presence.collect(Given(host=Slow(), catalogue=None))
+    assert caught.value.failure == "timeout"
 
 
 @forall(st.text(max_size=200))

@@ -393,6 +393,16 @@ def test_a_helper_that_may_read_nothing_is_denied() -> None:
     assert (caught.value.failure, caught.value.detail) == ("denied", "4 input devices may not be read")
 
 
+def test_somebody_else_in_the_helper_s_place_is_not_taken_for_none() -> None:
+    class Taken(FakeHost):
+        def input_counts(self, lease_s: float) -> bytes:
+            raise HostDeniedError("user 1000 listens there")
+
+    with pytest.raises(Unavailable) as caught:
+        collect(Taken())
+    assert caught.value.failure == "denied"
+
+
 def test_no_helper_is_absent_with_what_to_do() -> None:
     with pytest.raises(Unavailable) as caught:
         collect(FakeHost())
