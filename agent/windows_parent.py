@@ -91,6 +91,7 @@ if sys.platform == "win32":
 
         def run(self, words: list[str], deadline_s: float) -> bytes:
             """Run one worker; end it at its deadline, or soon after a stop. What it complains of goes into the log."""
+            null = os.open(os.devnull, os.O_RDWR)
             reader, writer = _winapi.CreatePipe(None, 65536)
             own = _winapi.GetCurrentProcess()
             given = _winapi.DuplicateHandle(own, writer, own, 0, True, _INHERITED)
@@ -99,7 +100,6 @@ if sys.platform == "win32":
             python = _console_python()
             command = [python, *_apart(), "-X", "utf8", "-m", "agent", *self._options, *words]
             try:
-                null = os.open(os.devnull, os.O_RDWR)
                 reads = _inherited(null)
                 complains = _inherited(log if log is not None else null)
                 process, thread, _, _ = _winapi.CreateProcess(
@@ -175,10 +175,14 @@ if sys.platform == "win32":
         try:
             msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
         except OSError:
+            os.close(lock)
             complain(f"{folder}: another agent is at work here; stop it, or choose another state_dir")
             return 2
-        repeat(workers.cycle, workers.told_to_stop)
-        workers.cycle("stopping", LAST_WORDS_S)
+        try:
+            repeat(workers.cycle, workers.told_to_stop)
+            workers.cycle("stopping", LAST_WORDS_S)
+        finally:
+            os.close(lock)  # whatever happened: the service begins anew in the same process
         return 0
 
     def run_in_console(options: list[str]) -> int:

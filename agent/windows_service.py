@@ -46,6 +46,7 @@ if sys.platform == "win32":
 
         def __init__(self) -> None:
             self._stop = Event()
+            self._never = Event()
             self._status: int | None = None
             # The service manager calls these for as long as the process lives.
             self._handler, self._main = _Handler(self._told), _Main(self._serve)
@@ -79,7 +80,7 @@ if sys.platform == "win32":
                 self._stop.happen()
             elif control == _POWER:
                 if kind == _SUSPENDS:
-                    Workers([], Event()).cycle("stopping", _BEFORE_SLEEP_S)
+                    Workers([], self._never).cycle("stopping", _BEFORE_SLEEP_S)
             elif control != _INTERROGATE:
                 return _NOT_IMPLEMENTED
             return 0

@@ -69,7 +69,17 @@ class Counting:
     def _take(self, ready: set[int]) -> None:
         """Count what these descriptors said, or what there is to see."""
         if self._day is not None:
-            self._devices.take(ready, self._day, time.gmtime().tm_hour, time.monotonic() * 1000)
+            now = time.gmtime()
+            self._devices.take(ready, self._of(self._day, now), now.tm_hour, time.monotonic() * 1000)
+
+    def _of(self, day: Day, now: time.struct_time) -> Day:
+        """The day that is now: this one, or a new one."""
+        today = time.strftime("%Y-%m-%d", now)
+        if day.day != today:
+            self._over, self._day = day, Day(today)
+            self._devices.begin(self._day)
+            return self._day
+        return day
 
     def _turn(self, now: float) -> None:
         """What is due while devices are read: a new day, new devices, a motion that is over."""
@@ -77,11 +87,7 @@ class Counting:
         if day is None or now - self._scanned < SCAN_S:
             return
         day.watched_s += min(now - self._scanned, 2 * SCAN_S) if self._scanned > 0 else 0.0
-        today = time.strftime("%Y-%m-%d", time.gmtime())
-        if day.day != today:
-            self._over, self._day = day, Day(today)
-            self._devices.begin(self._day)
-            day = self._day
+        day = self._of(day, time.gmtime())
         self._devices.scan(day)
         day.nudges.settle(now * 1000)
         self._scanned = now

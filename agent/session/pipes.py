@@ -89,7 +89,8 @@ if sys.platform == "win32":
             try:
                 while len(found) < length:
                     overlapped, _ = _winapi.ReadFile(self.handle, length - len(found), overlapped=True)
-                    self._done(overlapped, deadline)
+                    if not self._done(overlapped, deadline):
+                        raise PeerError("the peer says nothing, again and again")
                     found += bytes(overlapped.getbuffer() or b"")
             except OSError as error:
                 raise PeerError(f"the peer hung up: {error}") from error

@@ -73,6 +73,38 @@ except PeerError as error:
 """
 
 
+FLOOD = """
+import time
+from types import SimpleNamespace
+from agent.session import pipes
+from agent.session.peers import PeerError
+nothing = SimpleNamespace(getbuffer=lambda: b"")
+pipes._winapi = SimpleNamespace(ReadFile=lambda *_, overlapped: (nothing, 0))
+pipes.Pipe._done = lambda *_: 0
+try:
+    pipes.Pipe(0).receive(100, time.monotonic() + 1)
+except PeerError as error:
+    print(error)
+"""
+"""Somebody answers with nothing, as often as it goes, which wine's pipes do not pass on."""
+AGAIN = """
+import sys
+from agent import windows_parent
+class Failing(windows_parent.Workers):
+    def prepare(self):
+        return sys.argv[1]
+    def cycle(self, occasion, deadline_s=0.0):
+        raise OSError("no room for a pipe")
+windows_parent.Workers = Failing
+for _ in range(2):
+    try:
+        print(windows_parent.keep([], windows_parent.Event(), print))
+    except OSError as error:
+        print(error)
+"""
+"""The service, whose loop ended by an error that nobody foresaw, begins again in the same process."""
+
+
 def library() -> Path:
     """The wheel of msgspec that is locked for this Python of Windows. A test skips where it cannot be fetched."""
     lock = (ROOT / "packaging" / "agent" / "windows" / "vendored.sha256").read_text()
@@ -114,8 +146,8 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespac
             packed.extractall(place)
     shutil.copytree(ROOT / "agent", program / "site" / "agent", ignore=shutil.ignore_patterns("__pycache__"))
     (program / "python311._pth").write_text("python311.zip\n.\nsite\n")
-    for name, text in (("worker.py", WORKER), ("strangers.py", STRANGERS)):
-        (program / name).write_text(text)
+    for name, text in (("worker", WORKER), ("strangers", STRANGERS), ("flood", FLOOD), ("again", AGAIN)):
+        (program / f"{name}.py").write_text(text)
     (folder / "prefix").mkdir()
     with screen() as display, pytest.MonkeyPatch.context() as patched:
         patched.setenv("DISPLAY", display)
@@ -211,6 +243,19 @@ def test_strangers_hear_nothing_and_one_who_is_not_expected_is_not_asked(session
     assert status == 0, said
     assert "refused: S-1-5-21-" in said
     assert asked(session)["day"], "and it goes on serving"
+
+
+def test_whoever_answers_with_nothing_again_and_again_is_given_up(session: SimpleNamespace) -> None:
+    path = str(session.program / "python.exe")
+    status, said = session.wine.run(path, "-I", "-X", "utf8", windows(session, "flood.py"))
+    assert (status, said.strip()) == (0, "the peer says nothing, again and again")
+
+
+def test_the_agent_begins_again_after_an_error_that_ended_its_loop(session: SimpleNamespace) -> None:
+    path = str(session.program / "python.exe")
+    folder = "Z:" + str(session.program).replace("/", "\\")
+    status, said = session.wine.run(path, "-I", "-X", "utf8", windows(session, "again.py"), folder)
+    assert (status, said.splitlines()) == (0, ["no room for a pipe"] * 2)
 
 
 def test_a_second_one_makes_way_and_nobodys_questions_end_the_first(session: SimpleNamespace) -> None:

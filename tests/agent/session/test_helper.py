@@ -24,7 +24,8 @@ from agent.host import HostBrokenError, HostDeniedError, HostError
 from agent.host.input_helper import ask_helper
 from agent.probe import Given, Noted, Unavailable
 from agent.probes import input_activity
-from agent.session.counting import LONGEST_LEASE_S, lease_of
+from agent.session.counting import LONGEST_LEASE_S, Counting, lease_of
+from agent.session.devices import Devices
 from agent.session.evdev import Reader
 from agent.session.helper import Helper
 from agent.session.peers import MOST_BYTES, PeerError, ask
@@ -144,6 +145,21 @@ def test_a_day_that_is_over_is_told_once_and_then_the_next(running: Running) -> 
     assert running.counts().day == "2026-01-31"
     today = running.counts()
     assert (today.day != "2026-01-31", today.hours) == (True, ())
+
+
+def test_what_comes_after_midnight_counts_for_the_new_day_alone() -> None:
+    class Quick(Devices):
+        def take(self, fds: set[int], day: Day, hour: int, now_ms: float) -> None:
+            taken.append((day, hour))
+
+    taken: list[tuple[Day, int]] = []
+    counting = Counting(Quick(), stay=True)
+    yesterday = counting._day = Day("2026-01-31")
+    counting._scanned = time.monotonic()
+    counting._take(set())
+    ((day, _),) = taken
+    assert day is counting._day
+    assert (day.day > "2026-01-31", counting._over) == (True, yesterday)
 
 
 def said_to(path: str, data: bytes, *, hang_up: bool = True) -> bytes:
