@@ -67,7 +67,8 @@ def publish(
         delays_h: hours after its first publication at which a group gets a new catalogue; 0 where it is missing.
     """
     started_ms = now_ms()
-    versions = catalogues.publish(connection, tools, started_ms)
+    delays_ms = {name: round(delay_h * HOUR_MS) for name, delay_h in (delays_h or {}).items()}
+    versions = catalogues.publish(connection, tools, started_ms, max(delays_ms.values(), default=0))
     signed_catalogues = {
         one.version: sign_catalogue(connection, Catalogue(version=one.version, tools=one.tools)) for one in versions
     }
@@ -75,8 +76,7 @@ def publish(
     groups = {}
     for name, given in settings.items():
         number, signed = sign_settings(connection, msgspec.structs.replace(given, hash_keys=keys), started_ms)
-        delay_ms = round((delays_h or {}).get(name, 0.0) * HOUR_MS)
-        steps = catalogues.schedule(versions, delay_ms)
+        steps = catalogues.schedule(versions, delays_ms.get(name, 0))
         due = [index for index, (from_ms, _) in enumerate(steps) if from_ms <= started_ms]
         groups[name] = [
             (from_ms, _published(signed, number, signed_catalogues[one.version], one.version))

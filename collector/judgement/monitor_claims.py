@@ -15,6 +15,7 @@ from agent.wire.signals import Display, Displays, UsbDevice, UsbDevices
 from .contradictions import has_keyboard
 from .hardware import HardwareTables
 from .recognition import display_name, quoted, usb_name
+from .view import MOST_USB
 
 CHIPS_NUMBER: Final = 0x88888800
 """Serial number in the examples for the TC358743 capture chip."""
@@ -51,7 +52,7 @@ def came_together(usb: UsbDevices, displays: Displays) -> Iterator[tuple[str, da
     """
     shown = [event.at for event in displays.events[:MOST_EVENTS]]
     added = [(event.device, event.at) for event in usb.events[:MOST_EVENTS] if event.action == "add"]
-    for device in usb.devices:
+    for device in usb.devices[:MOST_USB]:
         if has_keyboard(device):
             moments = [at for at in _alone(device, added) if _near(at, shown, TOGETHER)]
             if len(moments) >= TIMES:

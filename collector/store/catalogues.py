@@ -15,7 +15,7 @@ from agent.wire.settings import ToolEntry
 from .collector_identity import catalogue_version, read_meta, write_meta
 
 MOST_KEPT = 5
-"""Versions that some ring may still have."""
+"""Versions that are kept for the rings that still have them, or are to get them."""
 _NAME = "catalogue:versions"
 
 
@@ -34,15 +34,26 @@ def kept(connection: Connection) -> tuple[Version, ...]:
     return msgspec.msgpack.decode(value, type=tuple[Version, ...]) if value else ()
 
 
-def publish(connection: Connection, tools: tuple[ToolEntry, ...], now_ms: int) -> tuple[Version, ...]:
-    """Number these tools, and keep them as a version where they are a new one. Returns what `kept` does."""
+def publish(
+    connection: Connection, tools: tuple[ToolEntry, ...], now_ms: int, longest_delay_ms: int
+) -> tuple[Version, ...]:
+    """Number these tools, and keep them as a version where they are a new one. Returns what `kept` does.
+
+    Args:
+        longest_delay_ms: of all rings.
+    """
     number = catalogue_version(connection, tools, now_ms)
     known = kept(connection)
     if known and known[0].version == number:
         return known
-    versions = (Version(version=number, first_ms=now_ms, tools=tools), *known)[:MOST_KEPT]
+    versions = [Version(version=number, first_ms=now_ms, tools=tools), *known]
+    if len(versions) > MOST_KEPT:
+        # The last ring has the oldest until the one after it is due; before that it waits for the newest instead of
+        # those in between: whoever publishes six times in an hour hurries no ring.
+        gone = -1 if versions[-2].first_ms + longest_delay_ms <= now_ms else 1
+        del versions[gone]
     write_meta(connection, _NAME, msgspec.msgpack.encode(versions))
-    return versions
+    return tuple(versions)
 
 
 def schedule(versions: Sequence[Version], delay_ms: int) -> tuple[tuple[int, Version], ...]:

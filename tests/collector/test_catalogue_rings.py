@@ -76,6 +76,27 @@ def everywhere(tool: str) -> dict[str, str]:
     return dict.fromkeys(("canary", "early", "default", "far"), tool)
 
 
+def test_an_hour_of_changes_hurries_no_ring(site: Site) -> None:
+    site.start(OLD)
+    site.later(hours=100)
+    for number in range(12):
+        site.start((ToolEntry(id=f"try-{number}"),))
+        site.later(minutes=5)
+    now = all_served(site, site.start(NEWEST))
+    assert now == {"canary": "newest", "early": "old", "default": "old", "far": "old"}
+    site.later(hours=73)
+    assert all_served(site, site.start(NEWEST)) == everywhere("newest")
+
+
+def test_a_change_every_day_reaches_the_last_ring_three_days_later(site: Site) -> None:
+    for number in range(12):
+        publisher = site.start((ToolEntry(id=f"day-{number}"),))
+        if number > 3:
+            assert served(site, publisher, "canary") == f"day-{number}"
+            assert served(site, publisher, "far") == f"day-{number - 3}"
+        site.later(hours=24)
+
+
 def test_the_first_catalogue_waits_for_no_ring(site: Site) -> None:
     assert all_served(site, site.start(OLD)) == everywhere("old")
 
@@ -160,7 +181,8 @@ def test_old_versions_do_not_pile_up(site: Site) -> None:
         site.start((ToolEntry(id=name),))
         site.later(minutes=1)
     with site.engine.begin() as connection:
-        assert [one.tools[0].id for one in catalogues.kept(connection)] == ["19", "18", "17", "16", "15"]
+        kept = [one.tools[0].id for one in catalogues.kept(connection)]
+    assert kept == ["19", "3", "2", "1", "0"], "the last ring still has the first one, and gets the newest"
 
 
 def test_status_tells_who_has_which_and_what_comes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

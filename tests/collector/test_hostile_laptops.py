@@ -165,6 +165,22 @@ def test_thousands_of_tools_are_judged_soon_and_not_all_of_them_named() -> None:
     assert len(msgspec.json.encode(made)) < LONGEST_ASSESSMENT
 
 
+def test_thousands_of_devices_and_as_many_messages_as_there_may_be_are_judged_soon() -> None:
+    key = {"number": 0, "interface_class": "03", "subclass": "01", "protocol": "01"}
+    keyboard = {"port": "1-2", "vendor_id": "046d", "product_id": "c31c", "interfaces": [key]}
+    came = [{"at": f"2026-11-19T10:{n:02}:00Z", "action": "add", "device": "1-2"} for n in range(16)]
+    others = [{"at": f"2026-11-19T11:{n:02}:00Z", "action": "add", "device": "1-3"} for n in range(16)]
+    usb = said("usb_devices", {"devices": [keyboard] * 20_000, "events": [*came, *others]})
+    shown = said("displays", {"displays": [{"connector": "a"}] * 20_000, "events": others + came})
+    assert usb is not None and shown is not None
+    device = devices.whole(usb, shown)
+    assess(devices.whole(), context())
+    began = time.process_time()
+    made = assess(device, context(policy=POLICY))
+    assert time.process_time() - began < 0.5
+    assert "hardware.kvm is unknown" in {why for each in made.coverage.unknown for why in each.why}
+
+
 def test_countries_of_access_points_are_kept_as_many_as_an_agent_sends() -> None:
     told = [{"country": "KP", "boxes": 5, "makers": 5}] * 8
     day = {"day": "2026-11-19", "looks": 9, "heard": 9, "countries": told}

@@ -324,6 +324,18 @@ PEOPLE = (
         },
     ),
     Person(
+        name="a Mac without Full Disk Access yet, behind a private VPN",
+        told=(
+            msgspec.structs.replace(AGENT_INTEGRITY, missing_rights=("without Full Disk Access stays unseen: a part",)),
+            cable("mullvad", through_tunnel=True),
+        ),
+        changes={
+            "egresses": (egress("203.0.113.7", network_class="vpn"),),
+            "landmark_days": tuple(landmark_day(back=back, through="tunnel") for back in (2, 1, 0)),
+            **DOCKED,
+        },
+    ),
+    Person(
         name="an engineer whose laptop was set up anew, with a home lab and an aid against idling",
         told=(in_network("pikvm"), with_tools(tool("openssh-server"))),
         changes={
