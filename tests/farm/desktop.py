@@ -31,7 +31,7 @@ PACKAGES: Final = {
     "ss": "iproute2",
 }
 RFB_PORT: Final = 5900
-READY_WITHIN_S: Final = 20.0
+READY_WITHIN_S: Final = 60.0
 TEXT: Final = "check the ticket queue and reply to the mail "
 
 
