@@ -26,6 +26,8 @@ Told = dict[str, Any]
 Titles = Mapping[str, str]
 LONGEST: Final = 200
 """Characters of one quoted text."""
+LONGEST_TITLE: Final = 90
+"""Of an alert's title, which stands in each of its entries."""
 _INCIDENTS: Final[Mapping[str, str]] = {
     "gap": "Reports that must exist never arrived",
     "late": "A missing report arrived late",
@@ -47,9 +49,9 @@ class Source:
     tell: Callable[[Any, Titles], Told | None]
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, most: int = LONGEST) -> str:
     """A text that somebody else chose, in bounds."""
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _each(at: Column[Any], key: Column[Any], *more: Any) -> Callable[[str], Select[Any]]:
@@ -164,7 +166,8 @@ def _alert_events(device_id: str) -> Select[Any]:
 
 def _tell_alert(row: Any, _titles: Titles) -> Told:
     detail = f": {quoted(row.detail)}" if row.detail else ""
-    return {"words": f"Alert “{quoted(row.title)}” {row.action} by {quoted(row.actor)}{detail}.", "about": row.alert_id}
+    title = quoted(row.title, LONGEST_TITLE)
+    return {"words": f"Alert “{title}” {row.action} by {quoted(row.actor)}{detail}.", "about": row.alert_id}
 
 
 def _tell_address(row: Any, _titles: Titles) -> Told:

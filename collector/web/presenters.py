@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -85,6 +86,9 @@ LONGEST: Final = 200
 """Characters that are shown of one text in raw signals."""
 
 
+_FACT: Final = re.compile(r"\b[a-z_]+\.[a-z_0-9]+\b")
+
+
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """Something that could not be measured or told."""
 
@@ -133,7 +137,7 @@ def rule_gaps(coverage: Coverage, titles: Mapping[str, str]) -> list[Gap]:
 
 def _rests_on(why: Sequence[str]) -> tuple[str, ...]:
     """What would have to be known, in words, for reasons such as `hops.inside_ms is unknown`."""
-    facts = [each.partition(" ")[0] for each in why]
+    facts = [fact for each in why for fact in _FACT.findall(each)]
     seen = {SEEN[namespace] for fact in facts if (namespace := fact.partition(".")[0]) in SEEN}
     words = sorted(seen | set(map(measured, kinds_behind(facts))))
     return (f"rests on: {', '.join(words)}",) if words else ()

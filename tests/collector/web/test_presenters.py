@@ -14,7 +14,7 @@ from collector.web.presenters import LONGEST, indented, rule_gaps
 def test_a_rule_without_a_verdict_says_in_words_what_it_rests_on() -> None:
     why = {
         "router": ("hops.inside_ms is unknown", "hops.between_ms is unknown"),
-        "way": ("echo.terminated_days is unknown", "egress.exits is unknown"),
+        "way": ("echo.terminated_days and egress.exits are unknown",),
         "new": ("someday.fact is unknown",),
     }
     unknown = tuple(UnknownRule(rule_id=rule, why=facts) for rule, facts in why.items())
