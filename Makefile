@@ -24,7 +24,7 @@ help:
 	@echo "soak    the long kill, fuzz and load loops"
 	@echo "bench   the benchmark table"
 	@echo "eval    how often it is right, on the data that FARHAND_EVAL_DATA leads to (docs/accuracy.md)"
-	@echo "screenshots  the pictures of the README, out of the browser tests"
+	@echo "screenshots  the pictures of the README, of the fleet of make demo"
 	@echo "signals docs/signals.md, written anew out of the program"
 	@echo "packages  wheels, .deb, .rpm and (with a Python for Windows) .msi in dist/ (packaging/README.md)"
 	@echo "clean   remove .venv and var"

@@ -165,7 +165,7 @@ def _alert_events(device_id: str) -> Select[Any]:
 
 
 def _tell_alert(row: Any, _titles: Titles) -> Told:
-    detail = f": {quoted(row.detail)}" if row.detail else ""
+    detail = f": {quoted(row.detail).rstrip('.')}" if row.detail else ""
     title = quoted(row.title, LONGEST_TITLE)
     return {"words": f"Alert “{title}” {row.action} by {quoted(row.actor)}{detail}.", "about": row.alert_id}
 

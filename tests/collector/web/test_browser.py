@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ import httpx2
 import pytest
 import uvicorn
 
+from collector import demo, quickstart
+from collector.simulator import scenario
 from collector.store.users import Role
 from collector.web import console_entries
 from tests.collector.scenery import furnish
@@ -43,7 +48,7 @@ SHOTS = "FARHAND_SCREENSHOTS"
 
 
 @contextmanager
-def serving(folder: Path, *, hostile: bool = True) -> Iterator[World]:
+def serving(folder: Path) -> Iterator[World]:
     """A collector that answers on a free port of this machine, with a fleet that gives every page something to show."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -56,10 +61,7 @@ def serving(folder: Path, *, hostile: bool = True) -> Iterator[World]:
             time.sleep(0.01)
         with httpx2.Client(base_url=url, trust_env=False) as client:
             made.client = client
-            if hostile:
-                made.laptops = build_fleet(made)
-            else:
-                made.laptops = {"farm": made.farm_laptop(), "quiet": made.quiet_laptop()}
+            made.laptops = build_fleet(made)
             furnish(made)
             yield made
         server.should_exit = True
@@ -83,8 +85,8 @@ def chromium() -> Iterator[Any]:
 class Watched:
     """A browser tab and everything that must not happen in it."""
 
-    def __init__(self, browser: Any, world: World, **options: Any) -> None:
-        self.url = world.config.public_urls[0]
+    def __init__(self, browser: Any, url: str, **options: Any) -> None:
+        self.url = url
         self.context = browser.new_context(base_url=self.url, **options)
         self.page = self.context.new_page()
         self.wrong: list[str] = []
@@ -102,7 +104,11 @@ class Watched:
             self.wrong.append(f"request: {request.url}")
 
     def sign_in(self, world: World, name: str, role: Role) -> None:
-        self.page.goto(f"/sign-in?link={world.link(world.user(name, role))}")
+        self.follow(f"/sign-in?link={world.link(world.user(name, role))}")
+
+    def follow(self, link: str) -> None:
+        """Sign in with a link."""
+        self.page.goto(link)
         self.page.get_by_role("button", name="Sign in with this link").click()
         self.page.wait_for_url(f"{self.url}/")
 
@@ -115,7 +121,7 @@ class Watched:
 @pytest.fixture
 def tab(chromium: Any, world: World) -> Iterator[Watched]:
     """A tab in which nothing wrong may happen."""
-    watched = Watched(chromium, world)
+    watched = Watched(chromium, world.config.public_urls[0])
     yield watched
     watched.context.close()
     assert watched.wrong == []
@@ -200,7 +206,7 @@ def test_everything_works_with_the_keyboard_alone(tab: Watched, world: World) ->
 
 @pytest.mark.parametrize("width", [360, 1400])
 def test_words_that_mean_harm_are_only_read(width: int, chromium: Any, world: World) -> None:
-    tab = Watched(chromium, world, viewport={"width": width, "height": 900})
+    tab = Watched(chromium, world.config.public_urls[0], viewport={"width": width, "height": 900})
     tab.sign_in(world, f"eve-{width}", "admin")
     hostile = world.laptops["hostile"].device_id
     page = tab.page
@@ -223,7 +229,7 @@ def test_words_that_mean_harm_are_only_read(width: int, chromium: Any, world: Wo
 
 
 def test_a_page_may_run_nothing_even_if_something_slipped_through(chromium: Any, world: World) -> None:
-    tab = Watched(chromium, world)
+    tab = Watched(chromium, world.config.public_urls[0])
     tab.sign_in(world, "sam", "viewer")
     tab.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"document.title=1\">')")
     tab.page.wait_for_timeout(200)
@@ -261,7 +267,7 @@ def every_page(world: World) -> dict[str, str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1600])
 def test_every_page_fits_and_can_be_read(scheme: Any, width: int, chromium: Any, world: World) -> None:
-    tab = Watched(chromium, world, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    tab = Watched(chromium, world.config.public_urls[0], viewport={"width": width, "height": 900}, color_scheme=scheme)
     tab.page.goto("/sign-in")
     assert (tab.is_too_wide(), faint(tab.page), barriers(tab.page)) == (False, [], [])
     tab.sign_in(world, f"{scheme}-{width}", "admin")
@@ -276,28 +282,49 @@ def test_every_page_fits_and_can_be_read(scheme: Any, width: int, chromium: Any,
     assert [said for said in tab.wrong if "404" not in said] == []
 
 
+@contextmanager
+def demonstrating(folder: Path) -> Iterator[tuple[str, str]]:
+    """What `make demo` tells, without this machine: the collector's address and a sign-in link."""
+    told = scenario.load()
+    site = demo.prepare(folder / "demo", quickstart.free_port(), told)
+    _, link = site.prepare()
+    with ThreadPoolExecutor(1) as beside:  # this thread runs the browser's loop
+        beside.submit(demo.play, site, told).result()
+    command = [sys.executable, "-m", "collector", "--config", str(site.collector_yaml), "serve"]
+    with subprocess.Popen(command) as process:
+        try:
+            site.wait(process)
+            yield site.url, link
+        finally:
+            process.terminate()
+
+
+@pytest.mark.timeout(300)
 def test_the_pictures_of_the_readme(chromium: Any, tmp_path: Path) -> None:
-    """`make screenshots` keeps them. Each shows what it is there to show."""
+    """`make screenshots` keeps them: what `make demo` shows of a laptop that is driven through a relay."""
     folder = Path(os.environ.get(SHOTS) or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
-    with serving(tmp_path, hostile=False) as world:
-        tab = Watched(chromium, world, viewport={"width": 1280, "height": 900}, color_scheme="light")
-        tab.sign_in(world, "ada", "analyst")
-        farm = world.laptops["farm"]
-        pages = {
-            "overview": ("/", "Fleet health"),
-            "device": (f"/devices/{farm.device_id}", "Where the hand is"),
-            "alert": (f"/alerts/{world.alert_of(farm).alert_id}", "What else could explain it"),
-        }
-        for name, (path, said) in pages.items():
-            tab.page.set_viewport_size({"width": 1280, "height": 1180 if name == "device" else 900})
-            tab.page.goto(path)
-            assert tab.page.get_by_text(said).first.is_visible()
-            picture = folder / f"{name}.png"
-            tab.page.screenshot(path=picture)
-            assert picture.stat().st_size < 340_000, "all three are to stay below 1 MB"
+    with demonstrating(tmp_path) as (url, link):
+        tab = Watched(chromium, url, viewport={"width": 1280, "height": 940}, color_scheme="light")
+        tab.follow(link)
+        _keep(tab, folder / "overview.png", "Fleet health")
+        tab.page.get_by_role("link", name="Laptops", exact=True).click()
+        tab.page.get_by_role("link", name="mia-0033", exact=True).click()
+        tab.page.set_viewport_size({"width": 1280, "height": 1180})
+        _keep(tab, folder / "device.png", "Where the hand is")
+        tab.page.get_by_role("region", name="Alerts about this laptop").get_by_role("link").first.click()
+        tab.page.set_viewport_size({"width": 1280, "height": 940})
+        _keep(tab, folder / "alert.png", "What else could explain it")
         tab.context.close()
     assert tab.wrong == []
+
+
+def _keep(tab: Watched, picture: Path, said: str) -> None:
+    """A picture of what is seen, with these words in it."""
+    assert tab.page.get_by_text(said).first.is_visible()
+    tab.page.evaluate("window.scrollTo(0, 0)")
+    tab.page.screenshot(path=picture)
+    assert picture.stat().st_size < 340_000, "all three are to stay below 1 MB"
 
 
 def test_the_focus_goes_through_every_page_and_out_again(tab: Watched, world: World) -> None:
