@@ -10,6 +10,7 @@ asks more about each process, and looks into the open files of all of them to fi
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import struct
@@ -74,8 +75,10 @@ def read_processes(proc: str) -> Iterator[Process]:
             path = os.readlink(f"{folder}/exe").removesuffix(_DELETED)
         except (FileNotFoundError, ProcessLookupError):
             continue  # a kernel thread, or it ended in the meantime: nobody that may not be looked into
-        except OSError:
-            yield Process(pid=pid, name=one.name, path=None, parent_pid=one.parent_pid)
+        except OSError as error:
+            # A path that is longer than the kernel writes: whoever makes such folders keeps nobody from looking.
+            bare = one.name if error.errno == errno.ENAMETOOLONG else None
+            yield Process(pid=pid, name=one.name, path=bare, parent_pid=one.parent_pid)
             continue
         name = path.rpartition("/")[2]
         aliases: tuple[str, ...] = () if one.name == name[:NAME_CHARACTERS] else (one.name,)

@@ -17,8 +17,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Base name of the executable, or the kernel's name where the executable cannot be read."""
     path: str | None
-    """Path of the executable; None where this agent may not look into the process. On a Mac the bare name of one that
-    calls itself otherwise, as sshd does."""
+    """Path of the executable; None where this agent may not look into the process. The bare name where the path is
+    longer than the kernel writes, and on a Mac of one that calls itself otherwise, as sshd does."""
     parent_pid: int = 0
     aliases: tuple[str, ...] = ()
     """Other names it goes by: the kernel's name (cut to 15 bytes on Linux), the script that an interpreter runs."""

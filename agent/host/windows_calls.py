@@ -16,6 +16,8 @@ SYSTEM_FOLDER: Final = 0x800
 """LOAD_LIBRARY_SEARCH_SYSTEM32"""
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Of one table; longer ones are refused."""
+PATH_LETTERS: Final = (1024, 32768)
+"""Room for a path: for nearly every one, and for the longest that Windows allows."""
 MOST_TRIES: Final = 5
 """How often a table may grow between asking for its length and for itself."""
 
@@ -114,10 +116,12 @@ class WindowsCalls:
         handle = kernel.OpenProcess(_QUERY_LIMITED, 0, pid)
         if not handle:
             return None
-        path, length = create_unicode_buffer(1024), c_uint32(1024)
         try:
-            done = kernel.QueryFullProcessImageNameW(c_void_p(handle), 0, path, byref(length))
-            return path.value if done else None
+            for letters in PATH_LETTERS:
+                path, length = create_unicode_buffer(letters), c_uint32(letters)
+                if kernel.QueryFullProcessImageNameW(c_void_p(handle), 0, path, byref(length)):
+                    return path.value
+            return None
         finally:
             kernel.CloseHandle(c_void_p(handle))
 

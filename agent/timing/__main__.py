@@ -74,8 +74,9 @@ def record(flows: list[Flow], seconds: float, *, headers: bool = False) -> list[
                     counters = kernel.counters(one.flow.ends)
                     one.see(counters, time.monotonic_ns() // 1000, as_events=listeners is None)
             for one, listener in zip(recordings, listeners or (), strict=False):
-                for at_us, packet in listener.heard():
-                    one.hear(at_us, packet)
+                if not one.is_full:
+                    for at_us, packet in listener.heard():
+                        one.hear(at_us, packet)
             due_s = max(due_s + period_s, time.monotonic() - period_s)
             time.sleep(max(0.0, due_s - time.monotonic()))
     jumped_s = time.clock_gettime(time.CLOCK_REALTIME) - wall_s - (time.monotonic() - began_s)

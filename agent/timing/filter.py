@@ -32,7 +32,7 @@ Source = list[Instruction | str]
 def program(ends: Ends, protocol: int) -> bytes:
     """For one connection, both ways; of UDP for one local port, whoever is at the other end.
 
-    Of TCP all headers are kept, of UDP those and the first 80 bytes of address checks.
+    Of TCP all headers are kept, of UDP those of address checks, and the first 80 bytes of these.
     """
     local_port, peer_port, local, peer = ends
     source: Source = []
@@ -98,15 +98,11 @@ _KEEP_OF_UDP: Final[Source] = [
     (_EQUAL, COOKIE, "check", ""),
     (_X_BYTE, 8, "", ""),
     (_AND, 0xC0, "", ""),
-    (_EQUAL, 0x40, "", "plain"),  # ChannelData of a TURN relay
+    (_EQUAL, 0x40, "", "refuse"),  # ChannelData of a TURN relay
     (_X_WORD, 16, "", ""),
-    (_EQUAL, COOKIE, "check", "plain"),
+    (_EQUAL, COOKIE, "check", "refuse"),
     "check",
     (_TAKE_X, 0, "", ""),
     (_ADD, 8 + CHECK_BYTES, "", ""),
-    (_KEEP_A, 0, "", ""),
-    "plain",
-    (_TAKE_X, 0, "", ""),
-    (_ADD, 8, "", ""),
     (_KEEP_A, 0, "", ""),
 ]

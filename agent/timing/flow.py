@@ -111,11 +111,16 @@ class Recording:
             if packet.beginning and len(self._checks) < MOST_PEERS:
                 checks = self._checks.setdefault((packet.peer, packet.peer_port), Checks())
                 checks.see(at_us, out=packet.out, data=packet.beginning)
-        elif packet.size > 0 and len(self.events) >= MOST_EVENTS:
+        elif packet.size > 0 and self.is_full:
             self._missed += 1
         elif packet.size > 0:
             self.method = "headers"
             self.add(self._began_us + at_us - int(self._started_at * 1e6), packet.out, packet.size)
+
+    @property
+    def is_full(self) -> bool:
+        """No more events are kept than there are: reading on would cost and tell nothing."""
+        return len(self.events) >= MOST_EVENTS
 
     def add(self, at_us: int, out: bool, size: int) -> None:
         """Something passed, by the monotonic clock."""

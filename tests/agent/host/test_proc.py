@@ -6,6 +6,8 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -176,6 +178,33 @@ def test_a_real_connection_is_found_with_its_owner() -> None:
                 pid=os.getpid(),
             ),
         }
+
+
+DEEP = """
+import os, shutil, sys
+os.chdir(sys.argv[1])
+for _ in range(25):
+    os.mkdir("d" * 200)
+    os.chdir("d" * 200)
+shutil.copy(shutil.which("sleep"), "anydesk")
+os.execv("./anydesk", ["anydesk", "30"])
+"""
+
+
+def test_a_path_that_is_too_long_to_be_read_does_not_look_like_one_that_may_not_be(tmp_path: Path) -> None:
+    """Else whoever makes such folders, and calls a program as a tool is called, keeps all sessions from being told."""
+    with subprocess.Popen([sys.executable, "-c", DEEP, str(tmp_path)]) as deep:
+
+        def found() -> list[Process]:
+            return [one for one in read_processes("/proc") if one.pid == deep.pid and one.name == "anydesk"]
+
+        end = time.monotonic() + 10
+        while not found() and time.monotonic() < end:
+            time.sleep(0.05)
+        (one,) = found()
+        deep.kill()
+    subprocess.run(["rm", "-rf", str(tmp_path / ("d" * 200))], check=True)  # deeper than Python's own rmtree can name
+    assert one.path == "anydesk"
 
 
 def test_a_real_process_with_a_hostile_name_is_listed(tmp_path: Path) -> None:

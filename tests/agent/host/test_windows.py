@@ -6,6 +6,8 @@ import socket
 import struct
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,7 @@ from agent.host.windows import (
     parse_offset,
     parse_power,
 )
+from agent.host.windows_calls import WindowsCalls
 from agent.host.windows_job import limits
 from agent.host.windows_logins import (
     CLIENT_ADDRESS,
@@ -387,3 +390,25 @@ def test_a_program_that_is_not_on_the_list_is_not_started() -> None:
 def test_a_key_that_may_not_be_written_is_denied() -> None:
     with pytest.raises(HostDeniedError):
         FakeRegistry({}, may_write=False).put_until_boot(UNTIL_BOOT, "BootId", b"")
+
+
+def test_a_path_of_any_length_that_windows_allows_is_read() -> None:
+    """Else whoever makes such folders, and calls a program as a tool is called, keeps all sessions from being told."""
+    path = "C:\\" + "d" * 5000 + "\\AnyDesk.exe"
+
+    def query(_handle: object, _flags: int, text: Any, length: Any) -> int:
+        if length._obj.value > len(path):
+            text.value = path
+        return int(length._obj.value > len(path))
+
+    def open_process(*_: int) -> int:
+        return 4
+
+    calls = WindowsCalls()
+    kernel = SimpleNamespace(
+        OpenProcess=open_process, QueryFullProcessImageNameW=query, CloseHandle=lambda handle: closed.append(handle)
+    )
+    closed: list[object] = []
+    calls._loaded["kernel32"] = kernel  # type: ignore[assignment]
+    assert calls.process_path(7) == path
+    assert len(closed) == 1

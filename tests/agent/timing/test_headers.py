@@ -15,17 +15,20 @@ import msgspec
 import pytest
 
 from agent.inet_diag import Ends
+from agent.timing import __main__ as timing
 from agent.timing.filter import CHECK_BYTES, TCP, UDP
-from agent.timing.headers import HEADERS_BYTES, Listener, Packet, parse
+from agent.timing.flow import Flow
+from agent.timing.headers import HEADERS_BYTES, MOST_AT_ONCE, Listener, Packet, parse
 from agent.timing.stun import Checks
 from agent.timing.stun import parse as parse_check
 from agent.wire.signals import TimingWindow
-from agent.wire.timing import unpack_events
+from agent.wire.timing import MOST_EVENTS, unpack_events
 from tests.agent.processes import ROOT
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="listening to headers needs root or CAP_NET_RAW")
 SECRET = b"what was typed"
 COOKIE = b"\x21\x12\xa4\x42"
+FAR_END = socket.inet_aton("198.51.100.7")
 FAMILIES = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
 
 
@@ -97,12 +100,35 @@ def test_of_udp_only_the_beginning_of_address_checks_stays() -> None:
         far.bind(("127.0.0.1", 0))
         listener = Listener((tool.getsockname()[1], 0, bytes(4), bytes(4)), UDP)
         tool.sendto(b"\x80" + SECRET * 20, far.getsockname())
+        tool.sendto(b"\x40\x01\0\x14" + SECRET * 20, far.getsockname())
         far.sendto(check(0x0001, b"t" * 12) + SECRET * 20, tool.getsockname())
-        heard = gather(listener, 2)
+        heard = gather(listener, 1)
         far_port = far.getsockname()[1]
         listener.close()
-    assert [(one.out, len(one.beginning)) for one in heard] == [(True, 0), (False, CHECK_BYTES)]
+    assert [(one.out, len(one.beginning)) for one in heard] == [(False, CHECK_BYTES)]
     assert {one.peer_port for one in heard} == {far_port}
+
+
+def test_a_crowd_of_packets_costs_no_more_than_those_that_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Crowd:
+        """A file of a gigabit a second, as a listener tells of it."""
+
+        reads = 0
+
+        def heard(self) -> Iterator[tuple[int, Packet]]:
+            for _ in range(MOST_AT_ONCE):
+                self.reads += 1
+                yield int(time.time() * 1e6), Packet(True, 1448, FAR_END, 40000, b"")
+
+    crowd = Crowd()
+    monkeypatch.setattr(timing, "_listeners", lambda _flows: [crowd])
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as viewer:
+        shown, _ = server.accept()
+        flow = f"tigervnc,127.0.0.1,{server.getsockname()[1]},127.0.0.1,{viewer.getsockname()[1]},others,"
+        (recording,) = timing.record([Flow.parse(flow)], 0.4, headers=True)
+        shown.close()
+    assert len(recording.events) == MOST_EVENTS
+    assert crowd.reads <= MOST_EVENTS + MOST_AT_ONCE
 
 
 def check(kind: int, transaction: bytes) -> bytes:
