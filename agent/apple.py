@@ -1,17 +1,19 @@
 """apple: what a Mac says about itself: its maker, its model and its system.
 
-Read out of SystemVersion.plist, the registry entry of the platform (ioreg) and variables of the kernel (sysctl).
+Read out of SystemVersion.plist, registry entries of the platform and of Wi-Fi (ioreg) and variables of the kernel
+(sysctl).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from agent.host import Host, HostError
-from agent.host.commands import MAC_BATTERY, MAC_PLATFORM, MAC_SYSCTL
+from agent.host.commands import MAC_BATTERY, MAC_PLATFORM, MAC_SYSCTL, MAC_WIFI
 from agent.host.plists import Table, read_plist, table, tables, text
 
 SYSTEM_VERSION: Final = "/System/Library/CoreServices/SystemVersion.plist"
@@ -25,6 +27,8 @@ HYPERVISORS: Final[Mapping[str, str]] = {
 }
 """How models of virtual machines begin."""
 DESKTOPS: Final = ("imac", "macmini", "macpro")
+NO_COUNTRIES: Final = ("XX", "XZ")
+_COUNTRY = re.compile("[A-Z]{2}")
 
 
 class Mac(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +65,16 @@ def read_mac(host: Host) -> Mac:
 def serial_of_mac(host: Host) -> str:
     """The serial number; empty where the machine does not say it."""
     return text(_platform(host).get(SERIAL))
+
+
+def wifi_countries(host: Host) -> tuple[str, ...]:
+    """Countries whose rules the machine's Wi-Fi keeps, sorted; none where it is off, or has not heard one yet.
+
+    macOS takes a country over from networks around it (IEEE 802.11d). Before it hears one, it keeps rules that are no
+    country's, such as X0.
+    """
+    said = {text(entry.get("IO80211CountryCode")) for entry in tables(read_plist(_run(host, MAC_WIFI)))}
+    return tuple(sorted(code for code in said if _COUNTRY.fullmatch(code) and code not in NO_COUNTRIES))
 
 
 def chassis_of(model: str, *, has_battery: bool | None) -> str | None:

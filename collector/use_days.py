@@ -18,6 +18,7 @@ MOST_LATE: Final = timedelta(days=62)
 """A day is said when it is over: at the next start, however long the laptop rested."""
 MOST_PLACES: Final = 8
 MOST_COUNTRIES: Final = 8
+MOST_KEPT: Final = 4
 OFF_BY: Final = timedelta(days=1)
 """A laptop's day may be ahead of the collector's by a clock that is a little wrong."""
 
@@ -43,8 +44,9 @@ def problem(signal: OfADay, at: datetime) -> str:
         own = any(each.internal > each.keys + each.pointer for each in signal.hours)
         impossible = own or len(set(hours)) < len(hours)
     elif isinstance(signal, WifiNetworks):
-        many = len(signal.countries) > MOST_COUNTRIES
-        impossible = many or any(each.boxes > signal.heard or each.makers > each.boxes for each in signal.countries)
+        many = len(signal.countries) > MOST_COUNTRIES or len(signal.kept) > MOST_KEPT
+        heard = signal.heard or 0
+        impossible = many or any(each.boxes > heard or each.makers > each.boxes for each in signal.countries)
     elif isinstance(signal, OsLocation):
         impossible = len(signal.places) > MOST_PLACES
     elif isinstance(signal, Presence):
@@ -67,7 +69,8 @@ def folded(known: UseDay | None, signal: OfADay) -> UseDay:
         return msgspec.structs.replace(base, presence=signal)
     if isinstance(signal, WifiNetworks):
         # Not the networks: their hashes are kept in one place, hashed once more.
-        return msgspec.structs.replace(base, wifi=signal.countries)
+        told = signal.countries if signal.heard is not None else None
+        return msgspec.structs.replace(base, wifi=told, wifi_kept=signal.kept)
     if isinstance(signal, OsLocation):
         return msgspec.structs.replace(base, places=signal.places)
     return msgspec.structs.replace(base, posture=signal)

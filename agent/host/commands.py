@@ -67,6 +67,10 @@ MAC_NEIGHBOURS_6: Final = ("/usr/sbin/ndp", "-an")
 MAC_NAME_SERVERS: Final = ("/usr/sbin/scutil", "--dns")
 """Not /etc/resolv.conf, which macOS writes for others: it lacks zones of addresses and the servers of tunnels."""
 
+MAC_WIFI: Final = ("/usr/sbin/ioreg", "-a", "-r", "-d", "1", "-k", "IO80211CountryCode")
+"""Wi-Fi interfaces as their drivers describe them, as a property list. No permission is needed, and the radio is not
+told to look, as it is by `system_profiler`."""
+
 MAC_USB: Final = ("/usr/sbin/ioreg", "-a", "-l", "-r", "-c", "IOUSBHostDevice")
 """USB devices with all that hangs below them, as a property list."""
 
@@ -103,6 +107,7 @@ MACOS: Final[frozenset[Command]] = frozenset(
         MAC_NEIGHBOURS,
         MAC_NEIGHBOURS_6,
         MAC_NAME_SERVERS,
+        MAC_WIFI,
         MAC_USB,
         MAC_FRAMEBUFFERS,
         MAC_MONITORS,

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agent.host import HostError
+from agent.host import HostDeniedError, HostError
 
 from . import asking, dns, overhearing
 from .commands import MAC_INTERFACES, MAC_NAME_SERVERS, MAC_NEIGHBOURS, MAC_NEIGHBOURS_6, MAC_ROUTES
@@ -75,8 +75,7 @@ class MacosNetwork(ABC):
         return asking.ask(self.neighbours(), interface, address)
 
     def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
-        """macOS tells them to programs of a person's session that may know the location, not to a service."""
-        raise HostError(f"{interface}: not told to a service of macOS")
+        raise HostDeniedError(f"{interface}: macOS tells networks to programs of a session that may know the location")
 
     def location(self) -> Fix | None:
         """macOS asks the person in a session, so its service is not told."""

@@ -2,6 +2,7 @@
 
 Supports: networks around a laptop are those of its place, whatever its address says; access points announce the country
 whose rules they keep, so a dozen of them name the country that the laptop is in. No service is asked.
+macOS tells the networks only where the person at the screen allowed it, and else the one country whose rules it keeps.
 Evasion: switch Wi-Fi off, or sit where none is heard. An access point says whatever its owner chose.
 Looks alike: routers that were bought abroad, or never set, announce a wrong country; a ship announces its owner's.
 Privacy: who lives around the laptop. It runs only where the policy asks for it. Networks leave as keyed hashes, with
@@ -15,8 +16,9 @@ from typing import Final
 
 import msgspec
 
+from agent.apple import wifi_countries
 from agent.hashing import keyed_hashes
-from agent.host import HostDeniedError
+from agent.host import HostError, WifiCell
 from agent.network import read_interfaces
 from agent.probe import Given, Noted, Probe, Unavailable
 from agent.surroundings import is_of_chance, names_one_device
@@ -25,6 +27,7 @@ from agent.wire.signals import WifiCountry, WifiNetwork, WifiNetworks
 MOST_TOLD: Final = 24
 MOST_KEPT: Final = 256
 MOST_COUNTRIES: Final = 8
+MOST_COUNTRIES_KEPT: Final = 4
 QUIETEST_DBM: Final = -127
 
 
@@ -44,28 +47,39 @@ class Day(msgspec.Struct):
     looks: int = 0
     networks: dict[str, Heard] = {}
     """By hardware address in hexadecimal digits. It stays on the laptop, for a day."""
+    listed: bool = True
+    """The system told its list at one look at least."""
+    kept: list[str] = []
+    """Countries whose rules the laptop's own Wi-Fi kept."""
 
 
 def collect(given: Given) -> Noted:
     """Add what the system heard lately to the day. A signal is only given of a day that is over, and the first time.
 
     Raises:
-        Unavailable: there is no Wi-Fi, or the system does not tell.
+        Unavailable: there is no Wi-Fi, or this system does not tell.
+        HostDeniedError: this agent may not know.
+        HostError: what knows the networks does not run: the kernel's part for it, or the helper in the session.
     """
     host = given.host
-    if host.system != "linux":
+    if host.system == "windows":
         raise Unavailable("unsupported", "this system tells its Wi-Fi list to a person's session alone")
     radios = [one.name for one in read_interfaces(host).values() if one.kind == "wifi"]
     if not radios:
         raise Unavailable("absent", "no Wi-Fi interface")
     today = host.now().date().isoformat()
     before = read_day(given.notes.get(WifiNetworks.kind, b""))
-    day = before if before.day == today else Day(day=today)
+    day = before if before.day == today else Day(day=today, listed=False)
+    kept = wifi_countries(host) if host.system == "macos" else ()
+    cells: list[WifiCell] = []
     try:
         cells = [cell for radio in radios for cell in host.wifi_cells(radio)]
-    except HostDeniedError as error:
-        raise Unavailable("denied", str(error), "allow AF_NETLINK in the unit") from error
+        day.listed = True
+    except HostError:
+        if not kept:
+            raise
     day.looks += 1
+    day.kept = sorted({*day.kept, *kept})[:MOST_COUNTRIES_KEPT]
     for cell in cells:
         known = day.networks.get(cell.address.hex())
         if not names_one_device(cell.address) or (known is None and len(day.networks) >= MOST_KEPT):
@@ -103,8 +117,9 @@ def signal_of(day: Day, given: Given) -> WifiNetworks:
             )
             for address, heard in loudest[:MOST_TOLD]
         ),
-        heard=len(day.networks),
+        heard=len(day.networks) if day.listed else None,
         countries=tuple(_countries(day))[:MOST_COUNTRIES],
+        kept=tuple(day.kept),
     )
 
 
@@ -128,5 +143,6 @@ PROBE = Probe(
     signal=WifiNetworks,
     collect=collect,
     every_s=850,
-    systems=("linux",),
+    systems=("linux", "macos"),
+    helped_by={"linux": "AF_NETLINK in the unit"},
 )

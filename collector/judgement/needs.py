@@ -30,7 +30,7 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
     "input_activity": ("input",),
     "neighbours": ("surroundings.kvm", "surroundings.travel_router"),
     "kvm_answers": ("surroundings.kvm_answered",),
-    "wifi_networks": ("location.wifi_outside_days",),
+    "wifi_networks": ("location.wifi_outside_days", "location.wifi_kept_days"),
     "os_location": ("location.outside_km", "location.outside_days", "location.egress_km"),
     "sensors": ("sensors",),
     "agent_integrity": (

@@ -211,6 +211,8 @@ class UseDay(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     input: signals.InputActivity | None = None
     wifi: tuple[signals.WifiCountry, ...] | None = None
     """Countries that access points say they are in; None where nobody listened."""
+    wifi_kept: tuple[str, ...] = ()
+    """Countries whose rules the laptop's own Wi-Fi kept; empty where that is not told."""
     places: tuple[signals.OsPlace, ...] | None = None
     """Where the operating system said that it was; None where it was not asked."""
 

@@ -184,7 +184,18 @@ def test_thousands_of_devices_and_as_many_messages_as_there_may_be_are_judged_so
 def test_countries_of_access_points_are_kept_as_many_as_an_agent_sends() -> None:
     told = [{"country": "KP", "boxes": 5, "makers": 5}] * 8
     day = {"day": "2026-11-19", "looks": 9, "heard": 9, "countries": told}
-    honest, flood = said("wifi_networks", day), said("wifi_networks", day | {"countries": told * 100})
-    assert isinstance(honest, use_days.OfADay) and isinstance(flood, use_days.OfADay)
+    honest = said("wifi_networks", day)
+    assert isinstance(honest, use_days.OfADay)
     assert use_days.problem(honest, NOW) == ""
-    assert use_days.problem(flood, NOW) == "wifi_networks: an absurd value"
+    for more in ({"countries": told * 100}, {"kept": ["KP"] * 5}, {"heard": None}):
+        flood = said("wifi_networks", day | more)
+        assert isinstance(flood, use_days.OfADay)
+        assert use_days.problem(flood, NOW) == "wifi_networks: an absurd value", more
+
+
+def test_a_day_of_which_no_networks_were_told_is_not_one_on_which_none_were_heard() -> None:
+    day = {"day": "2026-11-19", "looks": 9, "heard": None, "kept": ["BR"]}
+    untold, none = said("wifi_networks", day), said("wifi_networks", day | {"heard": 0, "kept": []})
+    assert isinstance(untold, use_days.OfADay) and isinstance(none, use_days.OfADay)
+    assert use_days.folded(None, untold) == UseDay(day="2026-11-19", wifi_kept=("BR",))
+    assert use_days.folded(None, none) == UseDay(day="2026-11-19", wifi=())

@@ -188,3 +188,28 @@ def test_a_laptop_abroad_behind_a_vpn_whose_system_and_neighbours_say_so() -> No
     assert {"location-outside-for-days", "wifi-country-outside-claim", "egress-vpn"} <= found(made)
     assert alerts(made)
     assert made.band in ("high", "critical")
+
+
+def keeping(count: int, country: str) -> tuple[UseDay, ...]:
+    """Days of a Mac on which nobody allowed more: its Wi-Fi keeps the rules of a country."""
+    return tuple(msgspec.structs.replace(day, wifi_kept=(country,)) for day in days(count))
+
+
+def test_a_mac_at_home_whose_first_neighbour_imported_a_router() -> None:
+    """On each day alike: it is told, and opens nothing, not even beside other low findings."""
+    made = judged(view(PLATFORM, off("bluetooth", "location"), CABLE, NEIGHBOURS, use_days=keeping(14, "US")))
+    assert found(made) == {"wifi-country-kept-outside-claim", "sensors-switched-off"}
+    assert not alerts(made)
+
+
+def test_a_mac_in_its_own_country_and_on_a_short_journey() -> None:
+    assert found(judged(view(PLATFORM, use_days=keeping(14, "DE")))) == set()
+    assert found(judged(view(PLATFORM, use_days=(*keeping(14, "DE")[:-2], *keeping(2, "FR"))))) == set()
+
+
+def test_a_mac_abroad_behind_a_vpn_keeps_the_rules_of_where_it_is() -> None:
+    vpn = egress("203.0.113.7", NOW, network_class="vpn")
+    alone = judged(view(PLATFORM, egresses=(vpn,)))
+    made = judged(view(PLATFORM, egresses=(vpn,), use_days=keeping(7, "BR")))
+    assert {"wifi-country-kept-outside-claim", "egress-vpn"} <= found(made)
+    assert made.risk_score > alone.risk_score

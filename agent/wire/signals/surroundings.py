@@ -15,6 +15,7 @@ from .network import KeyedHash
 DeviceClass = Literal["kvm", "travel_router", "router", "phone", "printer", "computer", "camera", "other", "unknown"]
 AnsweredBy = Literal["certificate", "title"]
 Day = Annotated[str, msgspec.Meta(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+CountryCode = Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
 
 
 class Neighbour(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -136,7 +137,7 @@ class WifiNetwork(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 class WifiCountry(msgspec.Struct, frozen=True, kw_only=True):
     """A country that access points say they are in, by the rules that they keep (IEEE 802.11d)."""
 
-    country: Annotated[str, msgspec.Meta(pattern="^[A-Z]{2}$")]
+    country: CountryCode
     """Two letters of ISO 3166."""
     boxes: Count
     """How many access points say so; several networks of one box count once."""
@@ -144,7 +145,7 @@ class WifiCountry(msgspec.Struct, frozen=True, kw_only=True):
     """How many makers those are of."""
 
 
-class WifiNetworks(Signal, frozen=True, kw_only=True):
+class WifiNetworks(Signal, frozen=True, kw_only=True, omit_defaults=True):
     """Wi-Fi networks heard on one day, said when it is over. Only where the policy asks for it."""
 
     kind: ClassVar[str] = "wifi_networks"
@@ -161,10 +162,14 @@ class WifiNetworks(Signal, frozen=True, kw_only=True):
     """How often the list was read."""
     networks: tuple[WifiNetwork, ...] = ()
     """The one that the laptop was in, then those that were heard best; at most 24."""
-    heard: Count = 0
-    """How many were heard altogether."""
+    heard: Count | None = 0
+    """How many were heard altogether; empty where the system did not tell them (a Mac on which nobody allowed it), and
+    then networks and countries are empty as well."""
     countries: tuple[WifiCountry, ...] = ()
     """Countries of all of them, the most frequent first; at most 8."""
+    kept: tuple[CountryCode, ...] = ()
+    """Countries whose rules the laptop's own Wi-Fi kept on that day, as macOS takes them over from networks around it;
+    at most 4, sorted. Empty on other systems."""
 
 
 class OsPlace(msgspec.Struct, frozen=True, kw_only=True):

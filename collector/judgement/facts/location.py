@@ -3,7 +3,8 @@ claim of that day.
 
 A location service looks the networks around up, and access points announce a country by themselves. One router bought
 abroad, or one that moved house, says something wrong for months: so days are counted, and of countries those that three
-access points of three makers announce while none announces a claimed one. Days of approved travel, and a day on either
+access points of three makers announce while none announces a claimed one. A Mac on which nobody allowed more tells the
+country whose rules its Wi-Fi keeps, by the first box it heard. Days of approved travel, and a day on either
 side of it, are left out.
 """
 
@@ -53,13 +54,18 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     claimed one."""
     wifi_outside_days: int | None = None
     """Days of which that holds."""
+    wifi_kept: frozenset[str] | None = None
+    """Countries whose rules the laptop's own Wi-Fi kept on days on which no networks were told, where none of them was
+    a claimed one."""
+    wifi_kept_days: int | None = None
+    """Days of which that holds."""
 
 
 def derive(given: Given) -> Location:
     """Compare each day with its claim."""
     since = (given.as_of - WITHIN).date().isoformat()
     days = [day for day in given.view.use_days if day.day > since]
-    return msgspec.convert(_placed(given, days) | _announced(given, days), Location)
+    return msgspec.convert(_placed(given, days) | _announced(given, days) | _kept(given, days), Location)
 
 
 def _placed(given: Given, days: Iterable[UseDay]) -> dict[str, object]:
@@ -136,6 +142,20 @@ def _announced(given: Given, days: Iterable[UseDay]) -> dict[str, object]:
     outside = [_outside(day.wifi or (), claims) for day, claims in known]
     told = frozenset().union(*outside)
     return {"wifi_outside": sorted(told), "wifi_outside_days": sum(map(bool, outside))}
+
+
+def _kept(given: Given, days: Iterable[UseDay]) -> dict[str, object]:
+    """One box in earshot is enough for a country to be kept, so it counts where the boxes themselves are unknown."""
+    told = (day for day in days if day.wifi_kept or day.wifi is not None)
+    known = [(day, claims) for day in told if (claims := _claims(given, day))]
+    if not known:
+        return {}
+    outside = [
+        frozenset(day.wifi_kept)
+        for day, claims in known
+        if day.wifi is None and not any(claim.covers(each) for each in day.wifi_kept for claim in claims)
+    ]
+    return {"wifi_kept": sorted(frozenset().union(*outside)), "wifi_kept_days": len(outside)}
 
 
 def _outside(announced: Iterable[WifiCountry], claims: list[Claim]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.apple import wifi_countries
 from agent.host import (
     Adapter,
     Host,
@@ -314,6 +315,16 @@ def test_routers_by_both_protocols(tmp_path: Path) -> None:
     assert host.hardware_address("en1", "192.168.1.1") is None
     assert {(one.interface, one.hardware) for one in host.neighbours()} >= {("en0", router)}
     assert host.standstills() == ()
+
+
+@pytest.mark.parametrize(("name", "countries"), [(AIR, ("US",)), (DOCKED, ()), (TUNNEL, ("BR",))])
+def test_the_country_whose_rules_wifi_keeps(tmp_path: Path, name: str, countries: tuple[str, ...]) -> None:
+    """Name and address of the network are kept from everybody there; before it heard a country it keeps those of X0."""
+    host, _ = mac(name, tmp_path)
+    assert wifi_countries(host) == countries
+    with pytest.raises(HostDeniedError, match="may know the location"):
+        host.wifi_cells("en0")
+    assert wifi_countries(mac(name, tmp_path / "old", changed={commands.MAC_WIFI: "Usage: ioreg"})[0]) == ()
 
 
 def test_a_mac_listens_by_the_address_of_an_interface_and_asks_neighbours_alone(

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import plistlib
+from typing import Any
 
-from agent.host import WifiCell
+import pytest
+from msgspec import structs
+
+from agent.host import Adapter, HostDeniedError, WifiCell
+from agent.host.commands import MAC_WIFI
+from agent.once import Orders, measure_now
 from agent.probe import Given, Unavailable
 from agent.probes import wifi_networks
 from agent.wire.report import encode_signal
@@ -85,15 +91,63 @@ def test_a_laptop_without_wifi() -> None:
 
 
 def test_a_list_that_may_not_be_read_is_not_empty() -> None:
-    with pytest.raises(Unavailable) as caught:
+    with pytest.raises(HostDeniedError, match="not permitted"):
         look(at_home())
-    assert caught.value.failure == "denied"
 
 
-def test_a_system_that_tells_it_to_people_alone() -> None:
-    with pytest.raises(Unavailable) as caught:
-        look(FakeHost(system="macos"))
-    assert caught.value.failure == "unsupported"
+def on_a_mac(country: str = "", **more: Any) -> FakeHost:
+    """A Mac whose drivers say this country."""
+    said = plistlib.dumps([{"IOInterfaceName": "en0", "IO80211CountryCode": country}]).decode()
+    radio = Adapter(name="en0", kind="wifi", up=True, mtu=1500)
+    return FakeHost(system="macos", adapters=[radio], commands={MAC_WIFI: said}, **more)
+
+
+def test_a_mac_on_which_somebody_allowed_it_says_the_same_and_whose_rules_it_keeps() -> None:
+    said, _ = look(on_a_mac("DE", wifi={"en0": STREET}))
+    assert said is not None
+    assert structs.replace(said, kept=()) == look(at_home(wifi={"wlp3s0": STREET}))[0]
+    assert said.kept == ("DE",)
+
+
+def test_a_mac_on_which_nobody_allowed_it_says_whose_rules_it_keeps_and_not_that_nothing_was_heard() -> None:
+    host = on_a_mac("BR")
+    said, note = look(host)
+    assert said is not None
+    assert (said.networks, said.heard, said.countries, said.kept) == ((), None, (), ("BR",))
+    host.pass_time(3600)
+    moved = on_a_mac("UY", now=host.now())
+    none, note = look(moved, note)
+    assert none is None
+    moved.pass_time(86400)
+    over, _ = look(moved, note)
+    assert over is not None
+    assert (over.looks, over.heard, over.kept) == (2, None, ("BR", "UY"))
+
+
+@pytest.mark.parametrize("country", ["", "X0", "XX", "00", "us"])
+def test_a_mac_that_says_neither_is_denied(country: str) -> None:
+    asked = Orders(settings=Settings(version=1, probes_on=("wifi_networks",)))
+    (run,) = measure_now(on_a_mac(country), [wifi_networks.PROBE], asked, ())
+    assert run.measurement.failure == "denied"
+
+
+def test_one_look_with_permission_makes_a_day_whose_networks_are_known() -> None:
+    host = on_a_mac("DE")
+    _, note = look(host)
+    allowed = on_a_mac("DE", now=host.now(), wifi={"en0": STREET})
+    _, note = look(allowed, note)
+    allowed.pass_time(86400)
+    over, _ = look(allowed, note)
+    assert over is not None
+    assert (over.looks, over.heard, over.kept) == (2, 5, ("DE",))
+
+
+def test_a_note_of_an_older_agent_is_a_day_of_which_everything_was_told() -> None:
+    host = at_home(wifi={"wlp3s0": ()})
+    old = b'{"day": "2026-11-20", "looks": 3, "networks": {"3c37866f1a2b": {"country": "DE"}}}'
+    over, _ = look(host, old)
+    assert over is not None
+    assert (over.looks, over.heard, over.kept) == (3, 1, ())
 
 
 def test_it_runs_on_request_alone() -> None:

@@ -24,8 +24,8 @@ def place(lat: float, lon: float, within_km: float = 80.0, looks: int = 9) -> Os
 HOME, PARIS, SAO_PAULO = place(52.5, 13.5), place(48.5, 2.5), place(-23.5, -46.5)
 
 
-def day(back: int, *places: OsPlace, wifi: tuple[WifiCountry, ...] | None = None) -> UseDay:
-    return UseDay(day=(NOW - back * DAY).date().isoformat(), places=places or None, wifi=wifi)
+def day(back: int, *places: OsPlace, wifi: tuple[WifiCountry, ...] | None = None, kept: tuple[str, ...] = ()) -> UseDay:
+    return UseDay(day=(NOW - back * DAY).date().isoformat(), places=places or None, wifi=wifi, wifi_kept=kept)
 
 
 def announced(country: str, boxes: int = 5, makers: int = 4) -> WifiCountry:
@@ -101,6 +101,22 @@ def test_countries_that_access_points_announce(wifi: tuple[WifiCountry, ...], co
 
 def test_a_day_on_which_none_announced_anything_is_no_day() -> None:
     assert derive(day(1, wifi=())).wifi_outside_days is None
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"),
+    [
+        ((day(1, kept=("BR",)), day(2, kept=("BR", "US"))), ({"BR", "US"}, 2)),
+        ((day(1, kept=("BR", "DE")), day(2, kept=("DE",))), (set(), 0)),
+        ((day(1, wifi=(announced("DE"),), kept=("BR",)),), (set(), 0)),
+        ((day(1, wifi=()),), (set(), 0)),
+        ((day(1),), (None, None)),
+    ],
+    ids=["abroad", "a stray at home", "the networks themselves say home", "a system that tells those", "nothing told"],
+)
+def test_countries_whose_rules_a_mac_keeps(days: tuple[UseDay, ...], expected: tuple[set[str] | None, int]) -> None:
+    found = derive(*days)
+    assert (found.wifi_kept, found.wifi_kept_days) == expected
 
 
 def test_the_place_against_the_line_that_reports_come_from() -> None:
