@@ -30,6 +30,8 @@ ARCHITECTURES = {
 BOTH = ("macosx_10_10_universal2", "macosx_11_0_universal2")
 AGENT = Path("Library/Farhand/agent")
 LABEL = "org.farhand.agent"
+BUNDLE = Path("Farhand.app/Contents")
+"""Of the helper that may know the location."""
 EXECUTABLE = ("farhand-agent", "uninstall", "preinstall", "postinstall", "make-pkg.sh")
 NO_TEAM = "TEAMID"
 
@@ -65,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def lay_out(to: Path, wheels: Iterable[Path], architecture: str, python: Path | None, team: str, made_at: int) -> None:
-    """Write the folder: root, scripts, profiles, distribution.xml and make-pkg.sh.
+    """Write the folder: root, scripts, profiles, and what make-pkg.sh needs beside it.
 
     Args:
         python: a relocatable Python, copied as it is; None leaves its place empty, for whoever signs to fill.
@@ -97,6 +99,8 @@ def lay_out(to: Path, wheels: Iterable[Path], architecture: str, python: Path | 
         ("uninstall", AGENT / "uninstall"),
         (f"{LABEL}.plist", Path("Library/LaunchDaemons") / f"{LABEL}.plist"),
         (f"{LABEL}.input.plist", Path("Library/LaunchAgents") / f"{LABEL}.input.plist"),
+        (f"{LABEL}.place.plist", Path("Library/LaunchAgents") / f"{LABEL}.place.plist"),
+        ("pyvenv.cfg", AGENT / BUNDLE / "pyvenv.cfg"),
         ("paths", Path("private/etc/paths.d/farhand-agent")),
         ("newsyslog.conf", Path("private/etc/newsyslog.d/farhand-agent.conf")),
     ):
@@ -104,11 +108,13 @@ def lay_out(to: Path, wheels: Iterable[Path], architecture: str, python: Path | 
         shutil.copyfile(MACOS / name, root / place)
     shutil.copytree(MACOS / "scripts", to / "scripts")
     words = {"@VERSION@": build.version(), "@ARCH@": architecture, NO_TEAM: team}
-    for source in (*sorted((MACOS / "profiles").iterdir()), MACOS / "distribution.xml", MACOS / "make-pkg.sh"):
+    info = MACOS / BUNDLE / "Info.plist"
+    beside = (MACOS / name for name in ("distribution.xml", "make-pkg.sh", "place.entitlements"))
+    for source in (*sorted((MACOS / "profiles").iterdir()), *beside, info):
         text = source.read_text()
         for word, value in words.items():
             text = text.replace(word, value)
-        target = to / source.relative_to(MACOS)
+        target = (agent if source == info else to) / source.relative_to(MACOS)
         target.parent.mkdir(exist_ok=True)
         target.write_text(text)
     _settle(to, agent / "python", made_at)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 Command = tuple[str, ...]
+MacHelper = Literal["input", "place"]
 
 SYSTEMD_DETECT_VIRT: Final = ("/usr/bin/systemd-detect-virt", "--vm")
 """Names the hypervisor from the processor's own answer, which no file shows."""
@@ -86,9 +87,10 @@ def wifi_power(interface: str) -> Command:
     return ("/usr/sbin/networksetup", "-getairportpower", interface)
 
 
-def start_mac_helper(user: int) -> Command:
-    """Start the helper that counts input in the session of this user."""
-    return ("/bin/launchctl", "kickstart", f"gui/{int(user)}/org.farhand.agent.input")
+def start_mac_helper(user: int, name: MacHelper = "input") -> Command:
+    """Start the helper of this name in the session of this user: the one that counts input, or the one that says where
+    the system takes this Mac to be."""
+    return ("/bin/launchctl", "kickstart", f"gui/{int(user)}/org.farhand.agent.{name}")
 
 
 MACOS: Final[frozenset[Command]] = frozenset(
@@ -121,8 +123,8 @@ def is_allowed(command: Command) -> bool:
     """Whether this agent may start it."""
     last = command[-1] if command else ""
     user = last.partition("/")[2].partition("/")[0]
-    if user.isdecimal() and len(user) < 11 and command == start_mac_helper(int(user)):
-        return True
+    if user.isdecimal() and len(user) < 11:
+        return command in (start_mac_helper(int(user)), start_mac_helper(int(user), "place"))
     number = last.removeprefix("en")
     if number.isascii() and number.isdecimal() and len(number) < 4 and command == wifi_power(f"en{number}"):
         return True

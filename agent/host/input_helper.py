@@ -1,4 +1,4 @@
-"""input_helper: asks the helper that counts input, after it is sure who listens there."""
+"""input_helper: asks a helper, such as the one that counts input, after it is sure who listens there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 
 from agent.host import HostBrokenError, HostDeniedError, HostError
-from agent.session.peers import PeerError, ask
+from agent.session.peers import PATIENCE_S, PeerError, ask
 
 
 def ask_helper(path: str, lease_s: float, of_users: set[int] | None = None) -> bytes:
@@ -21,11 +21,24 @@ def ask_helper(path: str, lease_s: float, of_users: set[int] | None = None) -> b
         HostDeniedError: somebody else listens there.
         HostError: nobody does.
     """
-    question = json.dumps({"lease_s": lease_s}).encode()
+    return ask_socket(path, {"lease_s": lease_s}, {0, os.geteuid()} if of_users is None else of_users)
+
+
+def ask_socket(path: str, question: object, of_users: set[int], patience_s: float = PATIENCE_S) -> bytes:
+    """The answer of a helper to a question, which is sent as JSON.
+
+    Args:
+        of_users: who must own the socket and listen at it.
+        patience_s: for how long it may think.
+
+    Raises:
+        HostDeniedError: somebody else listens there.
+        HostError: nobody does.
+    """
     try:
-        return ask(path, question, of_users={0, os.geteuid()} if of_users is None else of_users)
+        return ask(path, json.dumps(question).encode(), of_users=of_users, patience_s=patience_s)
     except FileNotFoundError as error:
-        raise HostError(f"{path} does not exist: the helper that counts input is not set up") from error
+        raise HostError(f"{path} does not exist: the helper behind it is not set up") from error
     except PermissionError as error:
         raise HostDeniedError(f"{path}: permission denied") from error
     except PeerError as error:

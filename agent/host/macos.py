@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Final
 
 from agent.host import (
+    Fix,
     HostError,
     KernelEvent,
     Login,
@@ -25,6 +26,7 @@ from agent.host import (
     Socket,
     System,
     TcpInfo,
+    WifiCell,
 )
 
 from .commands import (
@@ -37,11 +39,12 @@ from .commands import (
     Command,
 )
 from .elsewhere import Elsewhere
-from .macos_helper import LISTED, ask_in_session
+from .macos_helper import LISTED, ask_in_session, ask_place
 from .macos_logins import FILE as LOGINS
 from .macos_logins import MAX_BYTES as MAX_LOGINS_BYTES
 from .macos_logins import parse_utmpx
 from .macos_network import MacosNetwork
+from .macos_place import parse_networks, parse_place
 from .macos_processes import INTERPRETERS, Running, parse_arguments, parse_ps, script_of
 from .macos_services import FOLDERS, MAX_LIST_BYTES, MAX_LISTS, SUFFIX, SWITCHES, parse_switches, services
 from .macos_sockets import parse_lsof, parse_nettop
@@ -106,6 +109,13 @@ class MacosHost(PosixHost, MacosNetwork, Elsewhere):
 
     def input_counts(self, lease_s: float) -> bytes:
         return ask_in_session(self._root, self._started, lease_s)
+
+    def location(self) -> Fix | None:
+        return parse_place(ask_place(self._root, self._started, "place"))
+
+    def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
+        del interface  # macOS tells those of its first one; a Mac with two is not known
+        return tuple(parse_networks(ask_place(self._root, self._started, "networks")))
 
     def hostname(self) -> str:
         """The name that was set for the machine. What the kernel calls itself changes with every network."""

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from agent.host import HostDeniedError, HostError
+from agent.host import HostError
 
 from . import asking, dns, overhearing
 from .commands import MAC_INTERFACES, MAC_NAME_SERVERS, MAC_NEIGHBOURS, MAC_NEIGHBOURS_6, MAC_ROUTES
@@ -15,7 +15,7 @@ from .connecting import connect_times
 from .macos_interfaces import LIST, adapters, parse_ifconfig, parse_kinds
 from .macos_routes import Row, chosen, defaults, parse_routes
 from .macos_sockets import plain_address
-from .things import Adapter, Answer, Fix, HopAnswer, Neighbour, Route, Standstill, WifiCell
+from .things import Adapter, Answer, HopAnswer, Neighbour, Route, Standstill
 
 MAX_LIST_BYTES: Final = 256 * 1024
 MAX_NEIGHBOURS: Final = 10_000
@@ -73,13 +73,6 @@ class MacosNetwork(ABC):
 
     def ask_neighbour(self, interface: str, address: str) -> Answer | None:
         return asking.ask(self.neighbours(), interface, address)
-
-    def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
-        raise HostDeniedError(f"{interface}: macOS tells networks to programs of a session that may know the location")
-
-    def location(self) -> Fix | None:
-        """macOS asks the person in a session, so its service is not told."""
-        return None
 
     def standstills(self) -> tuple[Standstill, ...]:
         """None: the agent's parent does not tell its workers here."""

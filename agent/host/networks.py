@@ -70,7 +70,7 @@ class NetworkHost(Protocol):
 
     def location(self) -> Fix | None:
         """Where the system's location service says that this machine is; None where it tells that to people's sessions
-        alone.
+        alone, and no helper in one is built for it.
 
         Raises:
             HostDeniedError: it does not allow this agent.

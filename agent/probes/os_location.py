@@ -13,17 +13,23 @@ kept.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
-from agent.host import Fix, HostDeniedError, HostError
+from agent.apple_switches import is_location_on
+from agent.host import Fix, HostDeniedError, HostError, System
 from agent.probe import Given, Noted, Probe, Unavailable, failure_of
 from agent.wire.signals import OsLocation, OsPlace
 
 MOST_PLACES: Final = 8
 KM_PER_DEGREE: Final = 111.2
 FARTHEST_KM: Final = 20_000.0
+REMEDIES: Final[Mapping[System, str]] = {
+    "linux": "allow it in /etc/geoclue/conf.d: [farhand-agent] allowed=true system=true users=",
+    "macos": "in System Settings, Privacy & Security, Location Services: switch it on, and allow Farhand",
+}
 
 
 class Cell(msgspec.Struct):
@@ -49,11 +55,12 @@ def collect(given: Given) -> Noted:
         Unavailable: the system does not tell, or does not allow it.
     """
     host = given.host
+    if host.system == "macos" and is_location_on(host) is False:  # then nobody in the session need be troubled
+        raise Unavailable("denied", "the location service is switched off", REMEDIES["macos"])
     try:
         fix = host.location()
     except HostDeniedError as error:
-        remedy = "allow it in /etc/geoclue/conf.d: [farhand-agent] allowed=true system=true users="
-        raise Unavailable("denied", str(error), remedy) from error
+        raise Unavailable("denied", str(error), REMEDIES.get(host.system, "")) from error
     except HostError as error:
         raise Unavailable(failure_of(error), str(error)) from error
     if fix is None:
@@ -108,6 +115,9 @@ PROBE = Probe(
     every_s=3500,
     patient=True,
     deadline_s=8.0,
-    systems=("linux",),
-    helped_by={"linux": "a file for the agent in /etc/geoclue/conf.d"},
+    systems=("linux", "macos"),
+    helped_by={
+        "linux": "a file for the agent in /etc/geoclue/conf.d",
+        "macos": "Location Services for Farhand, which the person at the screen allows and no profile can",
+    },
 )

@@ -9,15 +9,13 @@ Privacy: three switches and a day. Nothing is switched, and what the sensors wou
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 import msgspec
 
-from agent.host import Host, HostError, System
-from agent.host.commands import wifi_power
-from agent.host.plists import Table, read_plist, table
+from agent import apple_switches
+from agent.host import Host, System
 from agent.network import read_interfaces
 from agent.probe import Given, Noted, Probe
 from agent.wire.signals import Sensor, Sensors
@@ -46,14 +44,6 @@ POLICIES: Final[Mapping[Name, tuple[tuple[str, str, int], ...]]] = {
 }
 """Group policies and MDM policies of Windows that switch a sensor off: key, value, and what it then is (policy CSPs
 System/AllowLocation, Connectivity/AllowBluetooth, WiFi/AllowWiFi; ADMX templates Sensors and AppPrivacy)."""
-LOCATIOND: Final = "/var/db/locationd/Library/Preferences/ByHost"
-MAC_BLUETOOTH: Final = "/Library/Preferences/com.apple.Bluetooth.plist"
-MAC_MANAGED: Final = "/Library/Managed Preferences"
-MAC_POLICIES: Final[Mapping[Name, tuple[str, str]]] = {
-    "wifi": ("com.apple.MCXAirPort", "DisableAirPort"),
-    "bluetooth": ("com.apple.MCXBluetooth", "DisableBluetooth"),
-}
-"""Profiles that switch a radio of a Mac off: domain and key of what is forced. The location service has none."""
 
 
 class Switch(msgspec.Struct, frozen=True):
@@ -156,59 +146,19 @@ def _windows(host: Host) -> tuple[dict[Name, Switch], bool | None]:
 
 
 def _macos(host: Host) -> tuple[dict[Name, Switch], bool | None]:
-    """By the switch that macOS keeps of each; it has none for all radios together. Who switched one off is told of
-    profiles alone: a person and a script of the management leave the same behind."""
-    switches: dict[Name, Switch] = {
-        "wifi": _mac_wifi(host),
-        "bluetooth": _mac_switch(_plist(host, MAC_BLUETOOTH).get("ControllerPowerState")),
-        "location": _mac_location(host),
-    }
-    for name, (domain, key) in MAC_POLICIES.items():
-        if _plist(host, f"{MAC_MANAGED}/{domain}.plist").get(key) is True:
-            switches[name] = Switch("off", "policy")
-    return switches, None
+    """By the switch that macOS keeps of each; it has none for all radios together."""
+    wifi = _mac_switch(host, "wifi", apple_switches.is_wifi_on(host))
+    return {
+        "wifi": wifi if apple_switches.has_wifi(host) else Switch("none"),
+        "bluetooth": _mac_switch(host, "bluetooth", apple_switches.is_bluetooth_on(host)),
+        "location": _mac_switch(host, "location", apple_switches.is_location_on(host)),
+    }, None
 
 
-def _mac_wifi(host: Host) -> Switch:
-    """On where there is a link; else by networksetup, as a radio that waits for a network has none either."""
-    radios = [one for one in read_interfaces(host).values() if one.kind == "wifi"]
-    if not radios or any(one.up for one in radios):
-        return Switch("on" if radios else "none")
-    said: list[object] = []
-    for one in radios:
-        with contextlib.suppress(HostError):
-            said.append(parse_power(host.run(wifi_power(one.name))))
-    return _mac_switch(*said)
-
-
-def parse_power(line: str) -> bool | None:
-    """Whether a Mac's Wi-Fi is on, out of `Wi-Fi Power (en0): On`; None where the line says something else."""
-    return {"on": True, "off": False}.get(line.strip().rpartition("): ")[2].lower())
-
-
-def _mac_location(host: Host) -> Switch:
-    """By what the service keeps for this machine, root's alone; scripts write it with and without the machine's UUID in
-    its name, and where the two differ nobody knows which one counts."""
-    names: tuple[str, ...] = ()
-    with contextlib.suppress(HostError):
-        names = host.list_dir(LOCATIOND)
-    lists = [name for name in names if name.startswith("com.apple.locationd.") and name.endswith(".plist")]
-    return _mac_switch(*(_plist(host, f"{LOCATIOND}/{name}").get("LocationServicesEnabled") for name in lists))
-
-
-def _mac_switch(*said: object) -> Switch:
-    """How a switch stands of which this is said: booleans, or numbers in their place; anything else says nothing."""
-    stands = {bool(each) for each in said if isinstance(each, int)}
-    if len(stands) != 1:
-        return Switch("unknown")
-    return Switch("on" if stands.pop() else "off")
-
-
-def _plist(host: Host, path: str) -> Table:
-    """A property list; empty where there is none, or it cannot be read."""
-    with contextlib.suppress(HostError):
-        return table(read_plist(host.read_bytes(path) or b""))
-    return {}
+def _mac_switch(host: Host, name: Name, on: bool | None) -> Switch:
+    if apple_switches.is_forbidden(host, name):
+        return Switch("off", "policy")
+    return Switch("unknown" if on is None else "on" if on else "off")
 
 
 def _word(host: Host, path: str) -> str:

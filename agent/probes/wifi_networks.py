@@ -11,14 +11,15 @@ the organisation's key alone; their names do not leave. The radio is never told 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
 from agent.apple import wifi_countries
+from agent.apple_switches import is_location_on
 from agent.hashing import keyed_hashes
-from agent.host import HostError, WifiCell
+from agent.host import Host, HostDeniedError, HostError, WifiCell
 from agent.network import read_interfaces
 from agent.probe import Given, Noted, Probe, Unavailable
 from agent.surroundings import is_of_chance, names_one_device
@@ -73,7 +74,7 @@ def collect(given: Given) -> Noted:
     kept = wifi_countries(host) if host.system == "macos" else ()
     cells: list[WifiCell] = []
     try:
-        cells = [cell for radio in radios for cell in host.wifi_cells(radio)]
+        cells = _cells(host, radios)
         day.listed = True
     except HostError:
         if not kept:
@@ -92,6 +93,12 @@ def collect(given: Given) -> Noted:
     over = before if before.day not in ("", today) else None
     signal = signal_of(over or day, given) if over is not None or not before.day else None
     return Noted(signal=signal, note=msgspec.json.encode(day))
+
+
+def _cells(host: Host, radios: Iterable[str]) -> list[WifiCell]:
+    if host.system == "macos" and is_location_on(host) is False:  # then nobody in the session need be troubled
+        raise HostDeniedError("the location service is switched off")
+    return [cell for radio in radios for cell in host.wifi_cells(radio)]
 
 
 def read_day(note: bytes) -> Day:
@@ -144,5 +151,8 @@ PROBE = Probe(
     collect=collect,
     every_s=850,
     systems=("linux", "macos"),
-    helped_by={"linux": "AF_NETLINK in the unit"},
+    helped_by={
+        "linux": "AF_NETLINK in the unit",
+        "macos": "Location Services for Farhand, which the person at the screen allows and no profile can",
+    },
 )

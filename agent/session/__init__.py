@@ -1,4 +1,5 @@
-"""session: the helper that counts input: how many keys and pointer reports, from which devices, on which beat.
+"""session: the helper that counts input: how many keys and pointer reports, from which devices, on which beat. On Macs
+another one says where the system takes the machine to be (`place`).
 
 It runs only where the collector's signed settings ask for `input_activity`, as a process of its own: what may read a
 keyboard sends nothing (on Linux it has no network), and what sends reads no keyboard. Which key was pressed and where

@@ -1,4 +1,4 @@
-"""python -m agent.session: the helper that counts input. Its options are those of what starts it."""
+"""python -m agent.session: a helper in a session. Its options are those of what starts it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ FIRST_PASSED = 3
 def main(arguments: list[str]) -> int:
     """Options: `--peer USER` who may ask beside root; `--socket PATH` to listen there instead of at a passed socket;
     `--in-session` to count what the session's own counters say, at a socket in the home folder (macOS), or alone in
-    raw input, at a pipe (Windows)."""
+    raw input, at a pipe (Windows); `--place` to say at another such socket where macOS takes this Mac to be."""
     if sys.platform == "win32":
         from agent.session import windows
 
         return windows.run()
     if arguments == ["--in-session"]:
         return _in_session()
+    if arguments == ["--place"]:
+        return _at_place()
     return _on_devices(dict(zip(arguments[::2], arguments[1::2], strict=False)))
 
 
@@ -39,6 +41,24 @@ def _in_session() -> int:
         sys.stderr.write(f"farhand-agent-input: {error}\n")
         return NOBODY_ASKS
     Helper(listener, {0, own}, Polled(desktop), stay=False).run()
+    return 0
+
+
+def _at_place() -> int:
+    import pwd
+
+    from agent.session.peers import FOLDER_IN_HOME, PLACE_IN_HOME, listen
+    from agent.session.place import Place
+    from agent.session.whereabouts import Whereabouts
+
+    own = os.geteuid()
+    home = pwd.getpwuid(own).pw_dir
+    try:
+        about, listener = Whereabouts(), listen(f"{home}/{PLACE_IN_HOME}")
+    except OSError as error:
+        sys.stderr.write(f"farhand-agent-place: {error}\n")
+        return NOBODY_ASKS
+    Place(listener, {0, own}, about, f"{home}/{FOLDER_IN_HOME}/asked").run()
     return 0
 
 

@@ -14,9 +14,6 @@ from agent.session.devices import Devices
 from agent.session.peers import PeerError
 from agent.session.tally import Day
 
-MOST_QUESTION_BYTES = 256
-PATIENCE_S = 1.0
-"""For one question and its answer; meanwhile the kernel keeps what devices say."""
 LONGEST_LEASE_S = 6 * 3600.0
 FIRST_WAIT_S = 60.0
 """For the question that it was started for."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import _socket
 import select
-import sys
-import time
 
-from agent.session.counting import MOST_QUESTION_BYTES, PATIENCE_S, Counting
+from agent.session.counting import Counting
 from agent.session.devices import Devices
-from agent.session.peers import PeerError, receive, send, uid_of
+from agent.session.peers import hear
 
 
 class Helper(Counting):
@@ -37,23 +35,6 @@ class Helper(Counting):
         ready = {fd for fd, _ in poller.poll(None if ends is None else max(1.0, (ends - now) * 1000))}
         if self._listener.fileno() in ready:
             ready.discard(self._listener.fileno())
-            self._answer()
+            hear(self._listener, self._of_users, self._answer_to)
         self._take(ready)
         return bool(ready)
-
-    def _answer(self) -> None:
-        """Hear one question. Whoever may not ask, or asks otherwise than agreed, hears nothing."""
-        try:
-            fd, _ = self._listener._accept()  # type: ignore[attr-defined]  # what socket.accept() calls
-        except OSError:
-            return
-        deadline = time.monotonic() + PATIENCE_S
-        connection = _socket.socket(fileno=fd)
-        try:
-            if uid_of(connection) in self._of_users:
-                question = receive(connection, MOST_QUESTION_BYTES, deadline)
-                send(connection, self._answer_to(question), deadline)
-        except PeerError as error:
-            sys.stderr.write(f"farhand-agent-input: {error}\n")
-        finally:
-            connection.close()

@@ -15,11 +15,17 @@ import stat
 import struct
 import sys
 import time
+from _collections_abc import Callable  # what collections.abc is made of, without the rest of collections
 
-IN_HOME = "Library/Caches/org.farhand.agent/input.sock"
-"""Where a helper that runs in somebody's session listens, below their home folder."""
+FOLDER_IN_HOME = "Library/Caches/org.farhand.agent"
+"""Where helpers that run in somebody's session listen, below their home folder."""
+IN_HOME = f"{FOLDER_IN_HOME}/input.sock"
+PLACE_IN_HOME = f"{FOLDER_IN_HOME}/place.sock"
 MOST_BYTES = 32 * 1024
+MOST_QUESTION_BYTES = 256
 PATIENCE_S = 2.0
+QUESTION_S = 1.0
+"""For one question, and for its answer to get through; meanwhile the kernel keeps what devices say."""
 _LENGTH = struct.Struct("!I")
 _LOCAL_PEERCRED = 1
 _XUCRED = struct.Struct("=IIh")
@@ -63,6 +69,28 @@ def listen(path: str) -> _socket.socket:
     listener.bind(path)
     listener.listen(4)
     return listener
+
+
+def hear(listener: _socket.socket, of_users: set[int], answer_to: Callable[[bytes], bytes]) -> None:
+    """Hear one question and answer it. Whoever may not ask, or asks otherwise than agreed, hears nothing.
+
+    Args:
+        of_users: who may ask.
+        answer_to: gives the answer, or raises PeerError where it is no question.
+    """
+    try:
+        fd, _ = listener._accept()  # type: ignore[attr-defined]  # what socket.accept() calls
+    except OSError:
+        return
+    connection = _socket.socket(fileno=fd)
+    try:
+        if uid_of(connection) in of_users:
+            answer = answer_to(receive(connection, MOST_QUESTION_BYTES, time.monotonic() + QUESTION_S))
+            send(connection, answer, time.monotonic() + QUESTION_S)
+    except PeerError as error:
+        sys.stderr.write(f"farhand-agent: {error}\n")
+    finally:
+        connection.close()
 
 
 def send(connection: _socket.socket, message: bytes, deadline: float) -> None:

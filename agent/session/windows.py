@@ -7,7 +7,8 @@ import sys
 if sys.platform == "win32":
     import math
 
-    from agent.session.counting import MOST_QUESTION_BYTES, PATIENCE_S, Counting
+    from agent.session.counting import Counting
+    from agent.session.peers import MOST_QUESTION_BYTES, QUESTION_S
     from agent.session.pipes import Door
     from agent.session.rawinput import RawInput
     from agent.session.tokens import Tokens
@@ -25,7 +26,7 @@ if sys.platform == "win32":
             wait_ms = FOREVER if ends is None else max(math.ceil((ends - now) * 1000), 1)
             asked, said = self._session.wait(self._door.event, wait_ms)
             if asked:
-                self._door.serve(self._answer_to, MOST_QUESTION_BYTES, PATIENCE_S)
+                self._door.serve(self._answer_to, MOST_QUESTION_BYTES, QUESTION_S)
             self._take(set())
             return said
 

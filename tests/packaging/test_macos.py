@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import plistlib
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -18,7 +19,7 @@ import pytest
 
 from agent import __version__
 from agent.config import parse
-from agent.host.commands import start_mac_helper
+from agent.host.commands import MacHelper, start_mac_helper
 from agent.host.macos_helper import LISTED
 from agent.host.this_machine import CONFIG_FILE
 from agent.probes.agent_integrity import parse_manifest
@@ -30,6 +31,8 @@ README: Final = (SOURCE / "README.md").read_text()
 AGENT: Final = "Library/Farhand/agent"
 DAEMON: Final = "Library/LaunchDaemons/org.farhand.agent.plist"
 HELPER: Final = "Library/LaunchAgents/org.farhand.agent.input.plist"
+PLACE: Final = "Library/LaunchAgents/org.farhand.agent.place.plist"
+BUNDLE: Final = f"{AGENT}/Farhand.app/Contents"
 SCRIPTS: Final = ("farhand-agent", "uninstall", "make-pkg.sh", "scripts/preinstall", "scripts/postinstall")
 TEAM: Final = "ABCDE12345"
 LAY_OUT: Final = """
@@ -142,16 +145,24 @@ def test_the_list_holds_for_libraries_that_signing_changed(laid_out: Path, tmp_p
     library.parent.mkdir()
     library.write_text("machine code")
     tools.mkdir()
-    for name in ("codesign", "pkgbuild", "productbuild", "productsign", "xcrun", "pkgutil", "spctl"):
-        # Signing writes into the file; the other tools have nothing to do with the list.
-        (tools / name).write_text(
-            '#!/bin/sh\nfor f; do :; done\ncase "$0 $f" in *codesign*.so) echo ok >>"$f";; esac\n'
-        )
+    # Signing writes into the file; the other tools have nothing to do with the list.
+    signs = 'for f; do :; done\ncase "$0 $f" in *codesign*.so) echo ok >>"$f";; esac'
+    others = ("codesign", "pkgbuild", "productbuild", "productsign", "xcrun", "pkgutil", "plutil", "spctl")
+    programs = dict.fromkeys(others, signs) | {
+        "otool": r"printf '%s:\n\t@executable_path/../lib/libpython3.13.dylib (version 3.13)\n' \"$2\"",
+        "install_name_tool": f'echo "$1 $2 $3" >{tmp_path}/linked',
+    }
+    for name, code in programs.items():
+        (tools / name).write_text(f"#!/bin/sh\n{code}\n")
         (tools / name).chmod(0o755)
     signing = {"SIGN_CODE": "a", "SIGN_INSTALLER": "b", "NOTARY_PROFILE": "c"}
     path = {"PATH": f"{tools}:{os.environ['PATH']}"}
     subprocess.run(["sh", folder / "make-pkg.sh"], env=signing | path, capture_output=True, check=True)
     assert library.read_text() == "machine codeok\n"
+    program = folder / "root" / BUNDLE / "MacOS" / "farhand"
+    assert program.read_bytes() == (folder / "root" / AGENT / "python/bin/python3.13").read_bytes()
+    was, now = "@executable_path/../lib/libpython3.13.dylib", f"/{AGENT}/python/lib/libpython3.13.dylib"
+    assert (tmp_path / "linked").read_text() == f"-change {was} {now}\n"
     assert listed(folder / "root" / AGENT) == digests(site)
 
 
@@ -181,14 +192,48 @@ def test_launchd_is_told_what_the_guide_says() -> None:
     assert "UserName" not in declared, "root, as the guide argues"
 
 
-def test_the_helper_is_known_to_every_session_and_started_by_none(laid_out: Path) -> None:
-    declared = plistlib.loads((laid_out / "root" / HELPER).read_bytes())
-    assert declared["Label"] == Path(HELPER).stem
+@pytest.mark.parametrize(("path", "name"), [(HELPER, "input"), (PLACE, "place")])
+def test_a_helper_is_known_to_every_session_and_started_by_none(laid_out: Path, path: str, name: MacHelper) -> None:
+    declared = plistlib.loads((laid_out / "root" / path).read_bytes())
+    assert declared["Label"] == Path(path).stem
     assert declared["LimitLoadToSessionType"] == "Aqua"
     assert not {"RunAtLoad", "KeepAlive", "StartInterval", "WatchPaths", "UserName"} & declared.keys()
-    assert declared["ProgramArguments"][1:] == ["-I", "-m", "agent.session", "--in-session"]
+    assert start_mac_helper(501, name)[-1] == f"gui/501/{declared['Label']}"
+    assert declared["ProgramArguments"][1] == "-I"
+
+
+def test_the_helper_that_counts_input_is_the_agents_python(laid_out: Path) -> None:
+    declared = plistlib.loads((laid_out / "root" / HELPER).read_bytes())
+    assert declared["ProgramArguments"] == [f"/{AGENT}/bin/python", "-I", "-m", "agent.session", "--in-session"]
     assert f"/{HELPER}" == LISTED
-    assert start_mac_helper(501)[-1] == f"gui/501/{declared['Label']}"
+
+
+def test_the_helper_that_may_know_the_location_is_a_bundle_that_says_what_for(laid_out: Path) -> None:
+    info = plistlib.loads((laid_out / "root" / BUNDLE / "Info.plist").read_bytes())
+    (program, *_) = plistlib.loads((laid_out / "root" / PLACE).read_bytes())["ProgramArguments"]
+    assert program == f"/{BUNDLE}/MacOS/{info['CFBundleExecutable']}"
+    assert info["CFBundleIdentifier"] == Path(PLACE).stem
+    assert info["CFBundleVersion"] == __version__
+    assert "region" in info["NSLocationUsageDescription"]
+    package = (laid_out / "make-pkg.sh").read_text()
+    assert f"--identifier {info['CFBundleIdentifier']}" in package
+    entitled = plistlib.loads((laid_out / "place.entitlements").read_bytes())
+    assert entitled == {"com.apple.security.personal-information.location": True}
+
+
+def test_the_bundles_program_finds_the_interpreters_modules_and_the_agents(laid_out: Path, tmp_path: Path) -> None:
+    """A Python of this machine in its place: it ends where the calls of macOS would begin."""
+    contents, base = tmp_path / "Farhand.app" / "Contents", Path(getattr(sys, "_base_executable", sys.executable))
+    (contents / "MacOS").mkdir(parents=True)
+    shutil.copy(base.resolve(), contents / "MacOS" / "farhand")
+    settings = (laid_out / "root" / BUNDLE / "pyvenv.cfg").read_text()
+    (contents / "pyvenv.cfg").write_text(settings.replace(f"/{AGENT}/python/bin", str(base.resolve().parent)))
+    _, *arguments = plistlib.loads((laid_out / "root" / PLACE).read_bytes())["ProgramArguments"]
+    told = [each.replace(f"/{AGENT}/site", str(laid_out / "root" / AGENT / "site")) for each in arguments]
+    command = [contents / "MacOS" / "farhand", "-B", *told]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 2, done.stderr
+    assert re.fullmatch("farhand-agent-place: .*libobjc.*\n", done.stderr)
 
 
 def test_the_commands_and_the_interpreter_find_what_was_laid_down(laid_out: Path) -> None:
@@ -234,7 +279,7 @@ def test_a_profile_names_the_team_and_the_program_that_are_signed(laid_out: Path
         (payload,) = profile["PayloadContent"]
         assert "TEAMID" not in str(payload)
         for rule in payload.get("Rules", ()):
-            assert rule["RuleValue"] in (Path(DAEMON).stem, Path(HELPER).stem)
+            assert rule["RuleValue"] in (Path(DAEMON).stem, Path(HELPER).stem, Path(PLACE).stem)
             assert (rule["RuleType"], rule["TeamIdentifier"]) == ("Label", TEAM)
         for (entry,) in payload.get("Services", {}).values():
             assert (laid_out / "root" / entry["Identifier"].lstrip("/")).is_file()
@@ -248,7 +293,7 @@ def test_the_installer_is_told_version_and_architecture(laid_out: Path) -> None:
 
     for name in ("distribution.xml", "make-pkg.sh"):
         text = (laid_out / name).read_text()
-        assert "@" not in text.replace('"$@"', "")
+        assert not re.search("@[A-Z]+@", text)
         assert __version__ in text
         assert "arm64" in text
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import plistlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.apple_switches import LOCATIOND
 from agent.host import Fix, HostDeniedError, HostError, HostTimeoutError
 from agent.probe import Given, Unavailable
 from agent.probes import os_location
@@ -64,6 +66,25 @@ def test_where_nobody_may_ask(location: HostError | None, failure: str) -> None:
     with pytest.raises(Unavailable) as caught:
         look(FakeHost(location=location))
     assert caught.value.failure == failure
+
+
+def test_what_a_person_at_a_mac_can_do_is_said() -> None:
+    with pytest.raises(Unavailable) as caught:
+        look(FakeHost(system="macos", location=HostDeniedError("the person at the screen does not allow it")))
+    assert (caught.value.failure, caught.value.detail) == ("denied", "the person at the screen does not allow it")
+    assert "allow Farhand" in caught.value.remedy
+
+
+def test_nobody_at_a_mac_is_asked_where_the_service_is_switched_off() -> None:
+    switch = plistlib.dumps({"LocationServicesEnabled": False})
+    host = FakeHost(system="macos", files={f"{LOCATIOND}/com.apple.locationd.plist": switch}, location=PARIS)
+    with pytest.raises(Unavailable, match="switched off") as caught:
+        look(host)
+    assert caught.value.failure == "denied"
+
+
+def test_a_mac_that_somebody_allows_says_the_same_as_any_other_laptop() -> None:
+    assert look(FakeHost(system="macos", location=PARIS)) == look(FakeHost(location=PARIS))
 
 
 @given(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from agent import apple_switches
 from agent.host import Adapter
 from agent.host.commands import wifi_power
 from agent.probe import Given
@@ -134,7 +135,7 @@ def test_airplane_mode_of_windows_switches_all_radios_off() -> None:
 
 
 WIFI_OF_A_MAC = Adapter(name="en0", kind="wifi", up=False, mtu=1500)
-BY_HOST = f"{sensors.LOCATIOND}/com.apple.locationd"
+BY_HOST = f"{apple_switches.LOCATIOND}/com.apple.locationd"
 
 
 def a_mac(
@@ -149,7 +150,7 @@ def a_mac(
 def test_a_mac_tells_each_switch_in_its_own_place_and_not_who_used_it() -> None:
     files: dict[str, dict[str, object]] = {
         f"{BY_HOST}.4C4C4544.plist": {"LocationServicesEnabled": False},
-        sensors.MAC_BLUETOOTH: {"ControllerPowerState": 1},
+        apple_switches.BLUETOOTH: {"ControllerPowerState": 1},
     }
     signal, _ = look(a_mac(files, power="Wi-Fi Power (en0): Off\n"))
     assert states(signal) == {
@@ -163,8 +164,8 @@ def test_a_mac_tells_each_switch_in_its_own_place_and_not_who_used_it() -> None:
 def test_a_mac_whose_management_forbids_its_radios() -> None:
     """The rest of the same laptop: the switch itself does not say who used it."""
     files: dict[str, dict[str, object]] = {
-        f"{sensors.MAC_MANAGED}/com.apple.MCXAirPort.plist": {"DisableAirPort": True},
-        f"{sensors.MAC_MANAGED}/com.apple.MCXBluetooth.plist": {"DisableBluetooth": True},
+        f"{apple_switches.MANAGED}/com.apple.MCXAirPort.plist": {"DisableAirPort": True},
+        f"{apple_switches.MANAGED}/com.apple.MCXBluetooth.plist": {"DisableBluetooth": True},
         f"{BY_HOST}.plist": {"LocationServicesEnabled": 0},
     }
     signal, _ = look(a_mac(files, power="Wi-Fi Power (en0): Off\n"))
@@ -211,7 +212,7 @@ def test_what_a_mac_may_not_read_is_unknown() -> None:
     path = f"{BY_HOST}.plist"
     denied = a_mac({path: {"LocationServicesEnabled": False}}, link=True, denied=[path])
     assert states(look(denied)[0])["location"] == ("unknown", "unknown")
-    broken = FakeHost(system="macos", files={path: b"bplist00garbage", sensors.MAC_BLUETOOTH: b"<plist>"})
+    broken = FakeHost(system="macos", files={path: b"bplist00garbage", apple_switches.BLUETOOTH: b"<plist>"})
     assert {each.state for each in look(broken)[0].sensors} == {"unknown", "none"}
 
 

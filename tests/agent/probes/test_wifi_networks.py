@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from agent.apple_switches import LOCATIOND
 from agent.host import Adapter, HostDeniedError, WifiCell
 from agent.host.commands import MAC_WIFI
 from agent.once import Orders, measure_now
@@ -129,6 +130,14 @@ def test_a_mac_that_says_neither_is_denied(country: str) -> None:
     asked = Orders(settings=Settings(version=1, probes_on=("wifi_networks",)))
     (run,) = measure_now(on_a_mac(country), [wifi_networks.PROBE], asked, ())
     assert run.measurement.failure == "denied"
+
+
+def test_nobody_at_a_mac_is_asked_where_the_location_service_is_switched_off() -> None:
+    switch = plistlib.dumps({"LocationServicesEnabled": False})
+    files = {f"{LOCATIOND}/com.apple.locationd.plist": switch}
+    said, _ = look(on_a_mac("DE", wifi={"en0": STREET}, files=files))
+    assert said is not None
+    assert (said.heard, said.kept) == (None, ("DE",))
 
 
 def test_one_look_with_permission_makes_a_day_whose_networks_are_known() -> None:

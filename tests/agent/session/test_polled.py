@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +12,16 @@ import msgspec
 import pytest
 
 from agent.host import HostDeniedError, HostError
-from agent.host.commands import Command, is_allowed, start_mac_helper
-from agent.host.macos import MacosHost
+from agent.host.commands import Command, is_allowed, start_mac_helper, wifi_power
 from agent.host.macos_helper import at_the_screen
 from agent.probes.input_activity import parse_answer
+from agent.session.peers import IN_HOME
 from agent.session.polled import KEY_UP, MOST_MOVES, TYPES, Polled, added
 from agent.session.quartz import Desktop
 from agent.session.tally import Day
 from agent.wire.signals import InputActivity
+from tests.agent.session.screens import USER, Mac, built
 
-ROOT = Path(__file__).resolve().parents[3]
 LEFT_DOWN, MOVED, DRAGGED = 1, 5, 6
 HOUR = 9
 
@@ -214,16 +211,9 @@ void CFRelease(void *event) { made++; free(event); }
 
 @pytest.fixture(scope="module")
 def library() -> Iterator[str]:
-    """A library with the calls of CoreGraphics, as its headers declare them."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler (Debian package gcc) to build the calls of macOS with")
-    with tempfile.TemporaryDirectory(prefix="farhand-quartz-") as folder:
-        Path(folder).chmod(0o755)
-        source, built = Path(folder) / "quartz.c", Path(folder) / "quartz.so"
-        source.write_text(FAKE_QUARTZ)
-        subprocess.run([compiler, "-shared", "-fPIC", "-o", built, source], check=True)
-        yield str(built)
+    """The calls of CoreGraphics."""
+    with built(FAKE_QUARTZ) as made:
+        yield made
 
 
 def test_the_calls_are_made_as_declared_and_what_is_made_is_let_go(library: str) -> None:
@@ -236,13 +226,12 @@ def test_the_calls_are_made_as_declared_and_what_is_made_is_let_go(library: str)
 
 # The agent as root, and the helper as whoever sits at the screen
 
-USER = 65534 if os.geteuid() == 0 else os.geteuid()
-GROUP = 65534 if os.geteuid() == 0 else os.getegid()
 HELPER = """
 import sys
 sys.path.insert(0, {root!r})
 from agent.session.helper import Helper
 from agent.session.peers import listen
+from agent.session.peers import IN_HOME
 from agent.session.polled import Polled
 from agent.session.quartz import Desktop
 import os
@@ -252,41 +241,13 @@ Helper(listen({path!r}), {{0, {user}}}, Polled(desktop), stay=False).run()
 """
 
 
-class Mac:
-    """A disk, a screen that somebody sits at, and launchd, which starts the helper in their session."""
-
-    def __init__(self, folder: Path, library: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.root = folder
-        for below in ("dev", "Users/sam/Library/Caches"):
-            (folder / below).mkdir(parents=True)
-        (folder / "dev/console").touch()
-        for owned in ("dev/console", "Users/sam", "Users/sam/Library", "Users/sam/Library/Caches"):
-            os.chown(folder / owned, USER, -1)
-        self.socket = folder / "Users/sam/Library/Caches/org.farhand.agent/input.sock"
-        monkeypatch.setattr("pwd.getpwuid", lambda user: {USER: type("Entry", (), {"pw_dir": "/Users/sam"})}[user])
-        self._library = library
-        self.asked: list[Command] = []
-        self.helpers: list[subprocess.Popen[bytes]] = []
-        self.host = MacosHost(str(folder), self.launchctl, 0)
-
-    def launchctl(self, command: Command, timeout_s: float) -> str:
-        assert is_allowed(command)
-        assert timeout_s > 0
-        self.asked.append(command)
-        code = HELPER.format(root=str(ROOT), path=str(self.socket), user=USER, group=GROUP, library=self._library)
-        self.helpers.append(subprocess.Popen([sys.executable, "-I", "-c", code]))
-        return ""
-
-
 @pytest.fixture
 def a_mac(library: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mac]:
     with tempfile.TemporaryDirectory(prefix="farhand-mac-") as folder:
         Path(folder).chmod(0o755)
-        made = Mac(Path(folder), library, monkeypatch)
+        made = Mac(Path(folder), HELPER, IN_HOME, monkeypatch, library=library)
         yield made
-        for helper in made.helpers:
-            helper.kill()
-            helper.wait()
+        made.close()
 
 
 def test_the_agent_starts_the_helper_in_the_session_at_the_screen_once(a_mac: Mac) -> None:
@@ -295,8 +256,7 @@ def test_the_agent_starts_the_helper_in_the_session_at_the_screen_once(a_mac: Ma
     assert a_mac.asked == [start_mac_helper(USER)]
     assert a_mac.socket.stat().st_uid == USER
     assert oct(a_mac.socket.parent.stat().st_mode & 0o777) == "0o700"
-    status = Path(f"/proc/{a_mac.helpers[0].pid}/status").read_text()
-    resident_mb = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
+    resident_mb = a_mac.resident_mb()
     print(f"{resident_mb:.1f} MB")
     assert resident_mb <= 12.0
 
@@ -326,12 +286,20 @@ def test_nobody_at_the_screen_is_said_and_nothing_is_started(a_mac: Mac) -> None
         (),
         ("/bin/launchctl", "kickstart", "gui/501/org.farhand.agent.input", "-k"),
         ("/bin/launchctl", "kickstart", "gui/501/com.apple.other"),
+        ("/usr/sbin/networksetup", "-getairportpower", "en"),
+        ("/usr/sbin/networksetup", "-getairportpower", "en0 off"),
+        ("/usr/sbin/networksetup", "-setairportpower", "en0"),
+        ("/usr/sbin/networksetup", "-getairportpower", "en\u0661"),
         ("/bin/launchctl", "kickstart", "system/501/org.farhand.agent.input"),
         ("/bin/launchctl", "kickstart", "gui/0501/org.farhand.agent.input"),
         ("/bin/launchctl", "kickstart", "gui/-1/org.farhand.agent.input"),
         ("/bin/launchctl", "bootout", "gui/501/org.farhand.agent.input"),
     ],
 )
-def test_launchctl_starts_the_helper_of_a_user_and_nothing_else(command: Command) -> None:
+def test_launchctl_starts_the_helpers_of_a_user_and_networksetup_tells_a_switch_and_nothing_else(
+    command: Command,
+) -> None:
     assert not is_allowed(command)
     assert is_allowed(start_mac_helper(501))
+    assert is_allowed(start_mac_helper(501, "place"))
+    assert is_allowed(wifi_power("en0"))
