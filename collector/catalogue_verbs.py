@@ -36,7 +36,10 @@ def status(options: argparse.Namespace) -> int:
     """Print the files, the versions that were published, and what each group has."""
     config = configs.load_or_default(options.config)
     known = knowledge.of(config)
-    print(f"{len(known.tools)} tools for laptops; shipped: {len(load_shipped())} in {len(SHIPPED)} files")
+    shipped = load_shipped()
+    aids = sum(entry.accessibility for entry in shipped)
+    told = f"shipped: {len(shipped)} in {len(SHIPPED)} files, {aids} of them accessibility tools, which never count"
+    print(f"{len(known.tools)} tools for laptops; {told}")
     if config.catalogue:
         file = own.read(Path(config.catalogue))
         counts = f"{len(file.tools)} of its own, {len(file.disabled)} switched off, {len(file.imported)} imported"
