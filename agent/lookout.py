@@ -140,9 +140,9 @@ class Lookout:
                     doors = {glance(each)[0] for each in kernel.messages(LISTEN)}
                     rows = relevant(kernel.messages(ESTABLISHED), self.sessions, doors, self.orders.ports, dialled)
                     self.compare(rows, doors, now_s, kernel.counters, dialled)
-                    if self.orders.headers and dialled:
-                        udp = kernel.messages(CLOSED, ESTABLISHED, protocol=_socket.IPPROTO_UDP)
-                        self.compare_ports([row(each) for each in udp if glance(each)[1] in dialled], now_s, dialled)
+                    asks = self.orders.headers and dialled
+                    udp = kernel.messages(CLOSED, ESTABLISHED, protocol=_socket.IPPROTO_UDP) if asks else ()
+                    self.compare_ports([row(each) for each in udp if glance(each)[1] in dialled], now_s, dialled)
                 finally:
                     kernel.close()
                     spent_s = time.process_time() - before_s

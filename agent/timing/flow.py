@@ -108,9 +108,12 @@ class Recording:
     def hear(self, at_us: int, packet: Packet) -> None:
         """Take in one packet's headers, dated by the wall clock."""
         if self.flow.is_udp:
-            if packet.beginning and len(self._checks) < MOST_PEERS:
-                checks = self._checks.setdefault((packet.peer, packet.peer_port), Checks())
-                checks.see(at_us, out=packet.out, data=packet.beginning)
+            end = packet.peer, packet.peer_port
+            # Only whom this laptop asked can answer it: strangers take nobody's place.
+            if packet.beginning and packet.out and len(self._checks) < MOST_PEERS:
+                self._checks.setdefault(end, Checks())
+            if packet.beginning and end in self._checks:
+                self._checks[end].see(at_us, out=packet.out, data=packet.beginning)
         elif packet.size > 0 and self.is_full:
             self._missed += 1
         elif packet.size > 0:

@@ -180,6 +180,15 @@ def test_udp_ports_of_tools_are_timed_by_headers_and_forgotten_when_they_close(h
     assert watch.sessions == {}
 
 
+@pytest.mark.parametrize("headers", [0, 1])
+def test_a_udp_port_is_let_go_of_once_its_tool_or_the_policy_is_gone(helpers: Helpers, headers: int) -> None:
+    watch = Lookout(helpers.start, Orders.parse([f"timing 15 3 40 4 {headers}"]))
+    watch.compare_ports([(CLOSED, (50000, 0, bytes(4), bytes(4)), 5)], 1000.0, {5: "rustdesk"})
+    assert len(watch.sessions) == 1
+    watch.look(1000.0)
+    assert (watch.sessions, helpers.started) == ({}, [])
+
+
 def test_the_sockets_of_a_process_are_found_by_its_open_files() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         orders = Orders.parse([f"dials anydesk {os.getpid()},999999"])

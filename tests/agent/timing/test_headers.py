@@ -17,7 +17,7 @@ import pytest
 from agent.inet_diag import Ends
 from agent.timing import __main__ as timing
 from agent.timing.filter import CHECK_BYTES, TCP, UDP
-from agent.timing.flow import Flow
+from agent.timing.flow import Flow, Recording
 from agent.timing.headers import HEADERS_BYTES, MOST_AT_ONCE, Listener, Packet, parse
 from agent.timing.stun import Checks
 from agent.timing.stun import parse as parse_check
@@ -107,6 +107,17 @@ def test_of_udp_only_the_beginning_of_address_checks_stays() -> None:
         listener.close()
     assert [(one.out, len(one.beginning)) for one in heard] == [(False, CHECK_BYTES)]
     assert {one.peer_port for one in heard} == {far_port}
+
+
+def test_strangers_take_nobodys_place_among_those_whose_answers_count() -> None:
+    recording = Recording(Flow.parse("rustdesk,0.0.0.0,50000,0.0.0.0,0,udp,"), 0, 0.0)
+    for number in range(100):
+        recording.hear(number, Packet(False, 20, socket.inet_aton(f"203.0.113.{number}"), 1, ASKED))
+    recording.hear(1_000_000, Packet(True, 20, FAR_END, 40000, ASKED))
+    recording.hear(1_082_400, Packet(False, 20, FAR_END, 40000, ANSWERED))
+    told = recording.window()
+    assert told is not None
+    assert (told["peer_address"], told["stun_rtts_ms"]) == ("198.51.100.7", [82.4])
 
 
 def test_a_crowd_of_packets_costs_no_more_than_those_that_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
