@@ -6,13 +6,14 @@ import argparse
 import sys
 from typing import Any
 
-from tests.bench import agent, growth, ingest, input, judging, timing  # noqa: A004 - named like what it measures
+from tests.bench import agent, growth, ingest, input, judging, probes, timing  # noqa: A004 - named like what it measures
 
 LIMITS: list[tuple[str, str, float, bool]] = [
     ("agent resident at idle, MB", "idle_rss_mb", 14, True),
     ("worker peak, MB", "worker_peak_rss_mb", 45, True),
     ("worker wall time, s", "worker_wall_s", 2, True),
     ("agent CPU, % of a core", "cpu_share_of_a_core_percent", 0.1, True),
+    ("default probes, ms of CPU in an average cycle", "probes_per_cycle_ms", 100, True),
     ("agent ready, s", "ready_s", 0.5, True),
     ("network per quiet day, KB", "http_kb_per_quiet_day", 500, True),
     ("input helper, MB", "helper_in_motion_rss_mb", 12, True),
@@ -33,6 +34,7 @@ def main() -> int:
     options.add_argument("--short", action="store_true", help="a minute instead of five")
     short = options.parse_args().short
     figures: dict[str, Any] = agent.main(["--cycles", "5" if short else "15"])
+    figures |= probes.main(["--rounds", "3" if short else "9"])
     figures |= input.main()
     figures |= timing.main(["--seconds", "8" if short else "15"])
     grown = growth.main(["--devices", "50" if short else "200"])
