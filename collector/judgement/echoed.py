@@ -16,6 +16,8 @@ class EchoDay(msgspec.Struct, frozen=True, kw_only=True):
     """Smallest time from an answer to the laptop's next question, milliseconds."""
     rtt_ms: float
     """Smallest round trip of the connection itself (TCP_INFO), milliseconds."""
+    narrow_by: int = 0
+    """Bytes by which the segments that the other side takes are shorter than those that the collector takes."""
     samples: int
     """Answers in that series."""
 

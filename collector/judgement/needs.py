@@ -22,7 +22,7 @@ NEEDS: Final[dict[str, tuple[str, ...]]] = {
         *("hardware.virtual_display", "hardware.came_together", "hardware.remarks"),
     ),
     "hardware_history": ("hardware.before",),
-    "network_path": ("network",),
+    "network_path": ("network", "echo.narrow_by"),
     "first_hops": ("hops",),
     "landmark_rtt": ("path",),
     "presence": ("rhythm", "input.untouched_days"),

@@ -154,8 +154,15 @@ class AgentApi:
         found, at = timed.found, self._now()
         if found is None:
             return
-        echo_ms, rtt_ms = found
-        day = EchoDay(day=at.date().isoformat(), address=address, echo_ms=echo_ms, rtt_ms=rtt_ms, samples=timed.samples)
+        echo_ms, rtt_ms, narrow_by = found
+        day = EchoDay(
+            day=at.date().isoformat(),
+            address=address,
+            echo_ms=echo_ms,
+            rtt_ms=rtt_ms,
+            narrow_by=narrow_by,
+            samples=timed.samples,
+        )
         self._require_room()
         try:
             await self._store.write_async(lambda connection: echo_days.keep(connection, key.device_id, day, at))

@@ -18,8 +18,13 @@ CONNECTION: Final = "farhand.connection"
 """Name of the handle in a scope's `extensions`."""
 ENOUGH: Final = 11
 """Answers whose echo is timed: a minimum over 10 to 20 is within a millisecond or two of the floor."""
+SENT_MSS_AT: Final = 16
+"""Where Linux's struct tcp_info (include/uapi/linux/tcp.h) has tcpi_snd_mss: bytes of the largest segment that the
+other side takes, without options."""
+OWN_MSS_AT: Final = 84
+"""tcpi_advmss: bytes of the largest segment that this side said it takes, without options."""
 MIN_RTT_AT: Final = 148
-"""Where tcpi_min_rtt stands in Linux's struct tcp_info (include/uapi/linux/tcp.h, since Linux 4.6), microseconds."""
+"""tcpi_min_rtt, since Linux 4.6, microseconds."""
 NO_RTT: Final = 2**32 - 1
 """What stands there before anything was measured."""
 
@@ -41,10 +46,11 @@ class Timed:
         return self.samples >= ENOUGH
 
     @property
-    def found(self) -> tuple[float, float] | None:
-        """Smallest echo and smallest round trip of the connection, ms; None where the system tells no round trip."""
-        rtt_ms = min_rtt_ms(self.transport)
-        return None if rtt_ms is None or not self.samples else (round(self.least_ms, 3), round(rtt_ms, 3))
+    def found(self) -> tuple[float, float, int] | None:
+        """Smallest echo and smallest round trip of the connection, ms, and by how many bytes its segments are shorter
+        than the collector's own network would take; None where the system tells no round trip."""
+        line = line_of(self.transport)
+        return None if line is None or not self.samples else (round(self.least_ms, 3), round(line[0], 3), line[1])
 
 
 class Connection(HttpToolsProtocol):
@@ -65,7 +71,7 @@ class Connection(HttpToolsProtocol):
         A series begins anew for another key and after its end. A question that came before its answer went out says
         nothing, and counts as none.
         """
-        if min_rtt_ms(self.transport) is None:
+        if line_of(self.transport) is None:
             return None
         timed = self._timed
         if timed is None or timed.key_id != key_id or timed.is_enough:
@@ -82,8 +88,9 @@ class Connection(HttpToolsProtocol):
             self._timed.answered_s = time.perf_counter()
 
 
-def min_rtt_ms(transport: Any) -> float | None:
-    """The kernel's smallest round trip of a connection in its last 300 s; None where it tells none."""
+def line_of(transport: Any) -> tuple[float, int] | None:
+    """The kernel's smallest round trip of a connection in its last 300 s, ms, and by how many bytes the segments that
+    the other side takes are shorter than those that this side does; None where it tells no round trip."""
     option = getattr(socket, "TCP_INFO", None)
     own = transport.get_extra_info("socket")
     if option is None or own is None:
@@ -95,4 +102,7 @@ def min_rtt_ms(transport: Any) -> float | None:
     if len(info) < MIN_RTT_AT + 4:
         return None
     (least_us,) = struct.unpack_from("=I", info, MIN_RTT_AT)
-    return None if least_us == NO_RTT else least_us / 1000
+    if least_us == NO_RTT:
+        return None
+    (theirs,), (ours,) = (struct.unpack_from("=I", info, at) for at in (SENT_MSS_AT, OWN_MSS_AT))
+    return least_us / 1000, max(0, ours - theirs)

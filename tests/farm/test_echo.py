@@ -45,6 +45,21 @@ def kept(collector: programs.Collector) -> list[EchoDay]:
     return [echo_days.day_of(row) for row in rows]
 
 
+def test_packets_of_a_way_through_wireguard_are_80_bytes_shorter(tmp_path: Path) -> None:
+    with (
+        DelayLine(ADDRESSES, RTT_MS) as line,
+        programs.running_collector(line, "collector", "198.51.100.10", tmp_path / "c", allowed_tools=[]) as collector,
+    ):
+        with programs.running_agent(line, "laptop", tmp_path / "a", collector):
+            pass
+        # As a router with WireGuard has every connection through it begin.
+        narrow = "ip route change default dev tun0 src 203.0.113.20 advmss 1380"
+        line.run("laptop", narrow.split())
+        line.run("laptop", [sys.executable, "-c", ASK, str(tmp_path / "a" / "state")], cwd=programs.ROOT)
+        (one,) = kept(collector)
+        assert one.narrow_by == 80
+
+
 def test_only_where_the_connection_ends_on_the_way_its_round_trip_is_shorter_than_the_echo(tmp_path: Path) -> None:
     with (
         DelayLine(ADDRESSES, RTT_MS) as line,
@@ -69,4 +84,5 @@ def test_only_where_the_connection_ends_on_the_way_its_round_trip_is_shorter_tha
         assert direct.address == "203.0.113.20"
         assert direct.rtt_ms == pytest.approx(90, abs=3)
         assert 0 <= direct.gap_ms < 15
+        assert direct.narrow_by == 0
         print(relayed, direct)

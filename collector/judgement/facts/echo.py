@@ -2,7 +2,8 @@
 
 The kernel's round trip of a connection ends where TCP ends; the time from an answer to the laptop's next question ends
 at its program. The two agree on a plain line and through a VPN that carries packets (WireGuard, OpenVPN, IPsec), and
-differ where a SOCKS proxy, a residential proxy or a web gateway ends the connection and makes another one.
+differ where a SOCKS proxy, a residential proxy or a web gateway ends the connection and makes another one. A VPN that
+carries packets, on a router in front of the laptop, shows otherwise: its packets are shorter.
 
 Only addresses of lines, data centres, VPN providers and Tor count. Carriers of mobile and satellite networks end TCP
 themselves to make them quicker, relays and gateways do so by design, and a private address may be a proxy in front of
@@ -15,6 +16,8 @@ from typing import Final
 
 import msgspec
 
+from agent.wire import signals
+from collector.judgement.echoed import EchoDay
 from collector.judgement.given import Given
 from collector.judgement.policy import declared
 from collector.judgement.view import NetworkClass
@@ -37,6 +40,9 @@ class Echo(msgspec.Struct, frozen=True, kw_only=True):
     """Smallest round trip of the connection on that day."""
     gap_ms: int | None = None
     """Their difference."""
+    narrow_by: int | None = None
+    """Bytes by which packets were shorter than the collector's own network takes, on the newest of these days: as they
+    are inside a tunnel. Unknown where the laptop itself sends through a tunnel, or something ends the connection."""
 
 
 def derive(given: Given) -> Echo:
@@ -52,7 +58,7 @@ def derive(given: Given) -> Echo:
         return Echo()
     ended = [day for day in days if day.gap_ms > TERMINATED_MS]
     if not ended:
-        return Echo(days=len(days), terminated_days=0)
+        return Echo(days=len(days), terminated_days=0, narrow_by=_narrow_by(given, days))
     least = min(ended, key=lambda day: day.gap_ms)
     return Echo(
         days=len(days),
@@ -61,3 +67,10 @@ def derive(given: Given) -> Echo:
         rtt_ms=round(least.rtt_ms, 1),
         gap_ms=int(least.gap_ms),
     )
+
+
+def _narrow_by(given: Given, days: list[EchoDay]) -> int | None:
+    newest = given.view.newest.get(signals.NetworkPath.kind)
+    if newest is None or not isinstance(newest.signal, signals.NetworkPath) or newest.signal.through_tunnel:
+        return None
+    return max(days, key=lambda day: day.day).narrow_by

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from agent.wire.signals import NetworkPath
 from collector.judgement.assess import assess
 from collector.judgement.echoed import EchoDay
 from collector.judgement.facts import echo
 from collector.judgement.policy import CompanyNetwork, Policy
 from tests.collector import devices
-from tests.collector.devices import POLICY, context, egress
+from tests.collector.devices import POLICY, context, egress, failed
 
 RULE = "path-ended-on-the-way"
 
 
-def day(number: int, echo_ms: float, rtt_ms: float = 20.0, address: str = "192.0.2.1") -> EchoDay:
-    return EchoDay(day=f"2026-11-{number}", address=address, echo_ms=echo_ms, rtt_ms=rtt_ms, samples=11)
+def day(number: int, echo_ms: float, rtt_ms: float = 20.0, address: str = "192.0.2.1", **more: int) -> EchoDay:
+    return EchoDay(day=f"2026-11-{number}", address=address, echo_ms=echo_ms, rtt_ms=rtt_ms, samples=11, **more)
 
 
 def known(*days: EchoDay, policy: Policy = POLICY, **located: Any) -> echo.Echo:
@@ -66,3 +68,24 @@ def test_an_address_that_place_data_does_not_know_says_nothing() -> None:
 def test_nothing_measured_is_unknown() -> None:
     assert known() == echo.Echo()
     assert verdict() == "unknown"
+
+
+PLAIN = NetworkPath(interfaces=(), routes=())
+
+
+def narrow_by(*days: EchoDay, path: NetworkPath | None = PLAIN) -> int | None:
+    measured = failed("network_path", "denied") if path is None else path
+    view = devices.view(measured, echo_days=days, egresses=(egress(),))
+    return echo.derive(devices.given(view)).narrow_by
+
+
+def test_a_tunnel_in_front_of_the_laptop_makes_its_packets_shorter() -> None:
+    assert narrow_by(day(19, 22.0), day(20, 22.0, narrow_by=80)) == 80
+    assert narrow_by(day(19, 22.0, narrow_by=80), day(20, 22.0)) == 0, "the newest day counts"
+
+
+def test_of_the_laptops_own_tunnel_a_proxy_or_a_path_that_nobody_knows_nothing_is_said() -> None:
+    short = day(20, 22.0, narrow_by=80)
+    assert narrow_by(short, path=msgspec.structs.replace(PLAIN, through_tunnel=True)) is None
+    assert narrow_by(short, path=None) is None
+    assert narrow_by(day(19, 84.0), short) is None
