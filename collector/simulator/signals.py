@@ -19,6 +19,8 @@ from .scenario import Access, Happening, Line, Member, Scenario, Session
 
 ACCESS_MS: Final[dict[Access, float]] = {"ethernet": 6.0, "wifi": 9.0, "mobile": 34.0, "satellite": 31.0}
 """Least round trip that the line itself takes: about the medians of homes."""
+ROUTER_MS: Final[dict[Access, float]] = {"ethernet": 0.6, "wifi": 3.0, "mobile": 24.0, "satellite": 3.0}
+"""To the first router; a mobile line has its operator's alone."""
 KM_PER_MS: Final = 62.0
 """Routes are longer than great circles: what real paths do, where light alone would do 100."""
 SAMPLES_PER_HOUR: Final = 2
@@ -92,6 +94,7 @@ def measured(
         *_timing(now, moment),
         *_hardware(scenario, now),
         _network(now),
+        _first_hops(now),
         _landmarks(now, moment, landmarks),
         *habits(member, moment),
     ]
@@ -213,12 +216,24 @@ def _network(now: Standing) -> wire.NetworkPath:
     )
 
 
+def _first_hops(now: Standing) -> wire.FirstHops:
+    """The router of the home, and the first public one behind it: what a tunnel on the router takes lies between."""
+    tunnel_ms = distance_km(now.at, now.line.exit) / KM_PER_MS if now.line.exit is not None else 0.0
+    first = wire.Hop(number=1, rtt_ms=ROUTER_MS[now.line.access], public=False)
+    public = wire.Hop(number=3, rtt_ms=round(ACCESS_MS[now.line.access] + tunnel_ms, 1), public=True)
+    through: Literal["direct", "tunnel"] = "tunnel" if now.line.own_tunnel else "direct"
+    way = wire.HopsBy(through=through, hops=(public,) if now.line.own_tunnel else (first, public))
+    return wire.FirstHops(access=_interface(now), ways=(way,))
+
+
+def _interface(now: Standing) -> Literal["ethernet", "wifi", "mobile", "other"]:
+    """By which the laptop is connected: a dish stands behind a router."""
+    return "wifi" if now.line.access == "satellite" else now.line.access
+
+
 def _landmarks(now: Standing, moment: datetime, landmarks: Iterable[tuple[str, Point]]) -> wire.LandmarkRtt:
     hours = max(1, min(moment.hour + 1, 24 if now.member.hours == (0, 24) else 9))
     samples = SAMPLES_PER_HOUR * hours + 8
-    access: Literal["ethernet", "wifi", "mobile", "other"] = (
-        "wifi" if now.line.access == "satellite" else now.line.access
-    )
     times = tuple(
         wire.LandmarkTimes(
             landmark=name,
@@ -231,7 +246,7 @@ def _landmarks(now: Standing, moment: datetime, landmarks: Iterable[tuple[str, P
         for name, ms in sorted((name, round_trip_ms(now, place)) for name, place in landmarks)
     )
     through: Literal["direct", "tunnel"] = "tunnel" if now.line.own_tunnel else "direct"
-    return wire.LandmarkRtt(day=moment.date().isoformat(), through=through, access=access, times=times)
+    return wire.LandmarkRtt(day=moment.date().isoformat(), through=through, access=_interface(now), times=times)
 
 
 def round_trip_ms(now: Standing, place: Point) -> float:
