@@ -45,6 +45,10 @@ from .web.services import Services
 ECHOES_PER_MINUTE = 1
 ECHOES_AT_ONCE = 36
 """Of one laptop: three series in a row, then one in twelve minutes."""
+BYTES_PER_MINUTE = 64 * 1024
+"""Of reports of one laptop, compressed, which are kept until the retention: 90 MB a day. An honest one sends 0.4."""
+BYTES_AT_ONCE = 64 * 1024 * 1024
+"""After weeks without a connection."""
 ENROLMENTS_PER_MINUTE = 60
 """From one address: a company's laptops enrol through one, a guesser of tokens gets nowhere with 256-bit secrets."""
 
@@ -157,6 +161,7 @@ def _agent_api(shared: Services, publisher: Publisher, known: Knowledge) -> Agen
         max_decoded=limits.decoded_bytes,
         hash_secret=load_secret(Path(shared.config.data_dir)),
         reports=RateLimit(limits.reports_per_minute, limits.reports_at_once),
+        volumes=RateLimit(BYTES_PER_MINUTE, max(BYTES_AT_ONCE, 4 * limits.encoded_bytes)),
         enrolments=RateLimit(ENROLMENTS_PER_MINUTE, 10 * ENROLMENTS_PER_MINUTE),
         echoes=RateLimit(ECHOES_PER_MINUTE, ECHOES_AT_ONCE),
         ends_connections=not shared.config.trusted_proxies,

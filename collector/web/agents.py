@@ -108,6 +108,7 @@ class AgentApi:
         max_decoded: int,
         hash_secret: bytes,
         reports: RateLimit,
+        volumes: RateLimit,
         enrolments: RateLimit,
         echoes: RateLimit,
         ends_connections: bool,
@@ -115,6 +116,7 @@ class AgentApi:
     ) -> None:
         """
         Args:
+            volumes: of bodies of reports, in bytes.
             ends_connections: laptops' connections end here, not at a proxy in front.
         """
         self._store = store
@@ -127,6 +129,7 @@ class AgentApi:
         self._max_decoded = max_decoded
         self._hash_secret = hash_secret
         self._reports = reports
+        self._volumes = volumes
         self._enrolments = enrolments
         self._echoes = echoes
         self._ends_connections = ends_connections
@@ -199,6 +202,9 @@ class AgentApi:
             raise Refused("too-many-requests", 429, "this device sends more reports than it may", wait)
         self._require_room()
         body = await read_body(receive, headers, self._max_encoded)
+        wait = self._volumes.wait_s(key.key_id, time.monotonic(), len(body))
+        if wait:
+            raise Refused("too-many-requests", 429, "this device sends more than it may", wait)
         started = time.perf_counter()
         client = scope.get("client")
         heard_from = client[0] if client else ""

@@ -12,31 +12,32 @@ REMEMBERED = 200_000
 
 
 class RateLimit:
-    """A token bucket per sender."""
+    """A token bucket per sender, of requests or of bytes."""
 
     def __init__(self, per_minute: float, burst: int) -> None:
         """
         Args:
-            per_minute: requests that a sender may make in the long run.
-            burst: requests that it may make at once.
+            per_minute: what a sender may take in the long run.
+            burst: what it may take at once.
         """
         self._per_s = per_minute / 60
         self._burst = float(burst)
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait_s(self, sender: str, now_s: float) -> int:
-        """Take one request. 0 when it is allowed, else whole seconds until the next one will be.
+    def wait_s(self, sender: str, now_s: float, amount: float = 1) -> int:
+        """Take one request, or so many bytes. 0 when it is allowed, else whole seconds until it will be.
 
         Args:
             now_s: a clock that never goes back.
+            amount: at most the burst.
         """
         level, since = self._buckets.pop(sender, (self._burst, now_s))
         level = min(self._burst, level + (now_s - since) * self._per_s)
-        if level >= 1:
-            self._keep(sender, level - 1, now_s)
+        if level >= amount:
+            self._keep(sender, level - amount, now_s)
             return 0
         self._keep(sender, level, now_s)
-        return max(1, int((1 - level) / self._per_s + 0.999))
+        return max(1, int((amount - level) / self._per_s + 0.999))
 
     def _keep(self, sender: str, level: float, now_s: float) -> None:
         self._buckets[sender] = (level, now_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import secrets
 import time
 import uuid
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from agent.wire import signing
 from agent.wire.problems import PREFIX
 from agent.wire.report import encode_report, outcome_digest
+from collector import app
 from collector.config import Limits
 from collector.store import schema
 from tests.collector.ingest.conftest import Collector
@@ -320,6 +322,25 @@ def test_a_flood_from_one_device_is_held_and_harms_no_other(make_collector: Call
     assert len(refused) >= 6
     assert problem(refused[0]) == (429, "too-many-requests")
     assert int(refused[0].headers["retry-after"]) >= 1
+    assert collector.send_first(quiet).status == "stored"
+
+
+def test_whoever_sends_much_in_few_reports_fills_no_disk(
+    make_collector: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "BYTES_AT_ONCE", 40_000)
+    collector = make_collector(limits=Limits(encoded_bytes=8192))
+    loud, quiet = collector.enrol(), collector.enrol()
+    collector.send_first(loud)
+
+    def send() -> Any:
+        data = msgspec.json.encode(secrets.token_hex(4000))
+        noise = loud.measured("noise", data, collector.time, stable=False)
+        return collector.post(loud.request(loud.report(collector.time, extra=(noise,)), collector.time))
+
+    statuses = [send().status_code for _ in range(12)]
+    assert statuses == [202] * statuses.index(429) + [429] * (12 - statuses.index(429))
+    assert sum(len(row.body) for row in collector.rows(schema.reports)) < 50_000
     assert collector.send_first(quiet).status == "stored"
 
 
