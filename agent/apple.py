@@ -6,7 +6,6 @@ Read out of SystemVersion.plist, registry entries of the platform and of Wi-Fi (
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -28,7 +27,6 @@ HYPERVISORS: Final[Mapping[str, str]] = {
 """How models of virtual machines begin."""
 DESKTOPS: Final = ("imac", "macmini", "macpro")
 NO_COUNTRIES: Final = ("XX", "XZ")
-_COUNTRY = re.compile("[A-Z]{2}")
 
 
 class Mac(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +72,8 @@ def wifi_countries(host: Host) -> tuple[str, ...]:
     country's, such as X0.
     """
     said = {text(entry.get("IO80211CountryCode")) for entry in tables(read_plist(_run(host, MAC_WIFI)))}
-    return tuple(sorted(code for code in said if _COUNTRY.fullmatch(code) and code not in NO_COUNTRIES))
+    codes = {code for code in said if len(code) == 2 and code.isascii() and code.isalpha() and code.isupper()}
+    return tuple(sorted(codes.difference(NO_COUNTRIES)))
 
 
 def chassis_of(model: str, *, has_battery: bool | None) -> str | None:

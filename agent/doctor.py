@@ -15,6 +15,7 @@ from agent.config import Config, unknown_kinds
 from agent.cycle import Tools
 from agent.disk import DiskError
 from agent.host import Host, HostError, rights
+from agent.host.macos_place import PLACE_HELPER
 from agent.once import measure_now, orders_of
 from agent.probe import Probe
 from agent.runner import Run
@@ -68,6 +69,8 @@ def _findings(
     if orders.settings.timing.headers:
         yield _about_headers(host)
     yield _about_helper(host)
+    if host.system == "macos":
+        yield _about_place_helper(host)
     for words in unknown_kinds(config):
         yield Finding(subject="agent.yaml", verdict="problem", words=words)
     if why_no_folder:
@@ -133,6 +136,17 @@ def _about_helper(host: Host) -> Finding:
         return Finding(subject="input helper", verdict="not", words=words)
     words = "waits, and counts nothing until the policy names input_activity"
     return Finding(subject="input helper", verdict="works", words=words)
+
+
+def _about_place_helper(host: Host) -> Finding:
+    """Whether a Mac's helper that may know the location could be asked. It is not asked here, where nobody wants it:
+    macOS would then ask the person at the screen."""
+    asked_for = "os_location or wifi_networks"
+    if not host.exists(PLACE_HELPER):
+        words = f"{PLACE_HELPER} does not exist; where the policy names {asked_for}, install the package again"
+        return Finding(subject="location helper", verdict="not", words=words)
+    words = f"waits; once the policy names {asked_for}, macOS asks the person at the screen"
+    return Finding(subject="location helper", verdict="works", words=words)
 
 
 def _about_collector(tools: Tools) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from agent.host import HostBrokenError, HostDeniedError, HostError, HostTimeoutE
 
 from .things import Fix, WifiCell
 
+PLACE_HELPER: Final = "/Library/Farhand/agent/Farhand.app/Contents/MacOS/farhand"
 BANDS_MHZ: Final[Mapping[int, int]] = {1: 2407, 2: 5000, 3: 5950}
 """Frequency of channel 0 (IEEE 802.11-2020, annex E), by CWChannelBand."""
 CHANNEL_14_MHZ: Final = 2484

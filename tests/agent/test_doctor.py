@@ -1,11 +1,13 @@
-"""doctor: what it says of headers of packets, where the collector's policy wants them, and of what counts input."""
+"""doctor: what it says of headers of packets, where the collector's policy wants them, and of helpers in sessions."""
 
 from __future__ import annotations
 
 import pytest
 
 from agent import doctor
+from agent.config import Config
 from agent.host import System, rights
+from agent.host.macos_place import PLACE_HELPER
 from tests.fakes import INPUT_HELPERS, FakeHost
 
 
@@ -39,3 +41,15 @@ def test_the_helper_has_a_line_of_its_own_and_is_not_asked(system: System, what_
     assert missing.verdict == "not"
     assert INPUT_HELPERS[system] in missing.words
     assert what_helps in missing.words
+
+
+def test_a_mac_has_a_line_for_the_helper_that_may_know_the_location_and_others_have_none() -> None:
+    there = doctor._about_place_helper(FakeHost(system="macos", files={PLACE_HELPER: ""}))
+    assert (there.subject, there.verdict) == ("location helper", "works")
+    assert "macOS asks the person" in there.words
+    missing = doctor._about_place_helper(FakeHost(system="macos"))
+    assert (missing.verdict, "install the package again" in missing.words) == ("not", True)
+    said: dict[System, list[str]] = {"macos": [], "linux": []}
+    for system, lines in said.items():
+        doctor.examine(Config(), FakeHost(system=system), [], None, "", lines.append)
+    assert [any("location helper" in line for line in lines) for lines in said.values()] == [True, False]

@@ -21,6 +21,7 @@ from agent import __version__
 from agent.config import parse
 from agent.host.commands import MacHelper, start_mac_helper
 from agent.host.macos_helper import LISTED
+from agent.host.macos_place import PLACE_HELPER
 from agent.host.this_machine import CONFIG_FILE
 from agent.probes.agent_integrity import parse_manifest
 from tests.packaging import built
@@ -211,7 +212,7 @@ def test_the_helper_that_counts_input_is_the_agents_python(laid_out: Path) -> No
 def test_the_helper_that_may_know_the_location_is_a_bundle_that_says_what_for(laid_out: Path) -> None:
     info = plistlib.loads((laid_out / "root" / BUNDLE / "Info.plist").read_bytes())
     (program, *_) = plistlib.loads((laid_out / "root" / PLACE).read_bytes())["ProgramArguments"]
-    assert program == f"/{BUNDLE}/MacOS/{info['CFBundleExecutable']}"
+    assert program == f"/{BUNDLE}/MacOS/{info['CFBundleExecutable']}" == PLACE_HELPER
     assert info["CFBundleIdentifier"] == Path(PLACE).stem
     assert info["CFBundleVersion"] == __version__
     assert "region" in info["NSLocationUsageDescription"]
