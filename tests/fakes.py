@@ -21,6 +21,7 @@ from agent.host import (
     Neighbour,
     PowerState,
     Process,
+    Radio,
     RegistryValue,
     Route,
     Service,
@@ -95,6 +96,7 @@ class FakeHost:
         heard: what others in the network send to a group, by its address; nothing can be heard of others.
         answers: what neighbours say of themselves to whoever opens their page, by address; others say nothing.
         wifi: networks that the system heard, by interface; None where it does not tell.
+        radios: those whose switch the system tells in a call.
         location: what the location service says, or why it says nothing.
         standstills: when the agent's resident process was not let run.
         names: what name servers answer.
@@ -140,6 +142,7 @@ class FakeHost:
         heard: Mapping[str, Iterable[bytes]] | None = None,
         answers: Mapping[str, Answer] | None = None,
         wifi: Mapping[str, Iterable[WifiCell]] | None = None,
+        radios: Iterable[Radio] = (),
         location: Fix | HostError | None = None,
         standstills: Iterable[Standstill] = (),
         name_servers: Iterable[str] = (),
@@ -181,6 +184,7 @@ class FakeHost:
         self._heard = {group: tuple(datagrams) for group, datagrams in (heard or {}).items()}
         self._answers = dict(answers or {})
         self._wifi = {name: tuple(cells) for name, cells in (wifi or {}).items()}
+        self._radios = tuple(radios)
         self._location = location
         self._standstills = tuple(standstills)
         self._name_servers = tuple(name_servers)
@@ -368,6 +372,9 @@ class FakeHost:
             raise HostDeniedError(f"{interface}: Operation not permitted")
         return self._wifi[interface]
 
+    def radios(self) -> tuple[Radio, ...]:
+        return self._radios
+
     def location(self) -> Fix | None:
         if isinstance(self._location, HostError):
             raise self._location
@@ -419,6 +426,7 @@ class FakeHost:
         neighbours: Mapping[tuple[str, str], bytes] | None = None,
         wifi: Mapping[str, Iterable[WifiCell]] | None = None,
         location: Fix | None = None,
+        radios: Iterable[Radio] | None = None,
     ) -> None:
         """Go to another network; what is not said stays as it was.
 
@@ -434,6 +442,8 @@ class FakeHost:
             self._wifi = {name: tuple(cells) for name, cells in wifi.items()}
         if location is not None:
             self._location = location
+        if radios is not None:
+            self._radios = tuple(radios)
         if neighbours is not None:
             self._neighbours = dict(neighbours)
         if names is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from agent.host import Adapter, HidDevice, HostError, PowerState, RegistryValue
+from agent.host import Adapter, HidDevice, HostError, PowerState, Radio, RegistryValue
 
 
 class Elsewhere:
@@ -23,6 +23,9 @@ class Elsewhere:
 
     def power(self) -> PowerState | None:
         return None
+
+    def radios(self) -> tuple[Radio, ...]:
+        return ()
 
     def hid_devices(self) -> tuple[HidDevice, ...]:
         return ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 
-from .things import Answer, Fix, HopAnswer, Neighbour, Route, WifiCell
+from .things import Answer, Fix, HopAnswer, Neighbour, Radio, Route, WifiCell
 
 
 class NetworkHost(Protocol):
@@ -66,6 +66,11 @@ class NetworkHost(Protocol):
         Raises:
             HostError: the system does not tell.
         """
+        ...
+
+    def radios(self) -> tuple[Radio, ...]:
+        """Radios whose switch the system tells in a call; empty on systems that say it in files or by a program. One
+        that is not told may be there."""
         ...
 
     def location(self) -> Fix | None:

@@ -7,6 +7,7 @@ section 9.4.2 (the country element is 9.4.2.8).
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 from collections.abc import Iterator
@@ -53,7 +54,10 @@ def heard(interface: str) -> Iterator[WifiCell]:
     except PermissionError as error:
         raise HostDeniedError(f"nl80211: {error}") from error
     except OSError as error:
-        raise HostError(f"nl80211: {interface}: {error}") from error
+        kind = (
+            HostDeniedError if error.errno == errno.EAFNOSUPPORT else HostError
+        )  # as a unit's list of families says no
+        raise kind(f"nl80211: {interface}: {error}") from error
     with netlink:
         netlink.settimeout(TIMEOUT_S)
         name = b"nl80211\0"

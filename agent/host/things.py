@@ -120,6 +120,15 @@ class WifiCell(msgspec.Struct, frozen=True, kw_only=True):
     """This machine is in it."""
 
 
+class Radio(msgspec.Struct, frozen=True, kw_only=True):
+    """One radio of the machine."""
+
+    kind: Literal["wifi", "bluetooth"]
+    on: bool
+    by_hardware: bool = False
+    """It is off by a switch of the machine."""
+
+
 class Fix(msgspec.Struct, frozen=True, kw_only=True):
     """Where a location service says that this machine is."""
 

@@ -18,6 +18,7 @@ from typing import Final
 
 from agent.host import (
     FileStamp,
+    Fix,
     HidDevice,
     HostError,
     KernelEvent,
@@ -171,6 +172,11 @@ class WindowsHost(WindowsNetwork):
 
     def power(self) -> PowerState | None:
         return parse_power(self._calls.power_status())
+
+    def location(self) -> Fix | None:
+        from . import windows_location  # most laptops are never asked
+
+        return windows_location.locate(self.now())
 
     def missing_rights(self) -> tuple[str, ...] | None:
         return () if self._calls.is_administrator() else (UNSEEN,)

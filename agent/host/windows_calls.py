@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import byref, c_uint32, c_uint64, c_void_p, create_string_buffer, create_unicode_buffer
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.host import HostDeniedError, HostError
+
+if TYPE_CHECKING:
+    from .windows_wlan import Wlan
 
 SYSTEM_FOLDER: Final = 0x800
 """LOAD_LIBRARY_SEARCH_SYSTEM32"""
@@ -44,9 +47,9 @@ class WindowsCalls:
     def __init__(self) -> None:
         self._loaded: dict[str, ctypes.CDLL] = {}
 
-    def _library(self, name: str) -> ctypes.CDLL:
+    def _library(self, name: str, ending: str = "dll") -> ctypes.CDLL:
         if name not in self._loaded:
-            self._loaded[name] = ctypes.CDLL(f"{name}.dll", winmode=SYSTEM_FOLDER)
+            self._loaded[name] = ctypes.CDLL(f"{name}.{ending}", winmode=SYSTEM_FOLDER)
         return self._loaded[name]
 
     def interrupt_time(self) -> int:
@@ -273,6 +276,32 @@ class WindowsCalls:
             c_void_p(descriptor), c_uint32(_SIO_TCP_INFO), given, 4, buffer, _TCP_INFO_BYTES, taken, None, None
         )
         return b"" if failed else buffer.raw[: size.value]
+
+    def shows_bluetooth(self) -> bool:
+        """Whether a Bluetooth radio is there and switched on; false as well where it cannot be told."""
+        kernel, radio = self._library("kernel32"), c_void_p()
+        try:
+            library = self._library("bthprops", "cpl")
+        except OSError:
+            return False
+        library.BluetoothFindFirstRadio.restype = c_void_p
+        # BLUETOOTH_FIND_RADIO_PARAMS: its size.
+        search = library.BluetoothFindFirstRadio(byref(c_uint32(4)), byref(radio))
+        if not search:
+            return False
+        library.BluetoothFindRadioClose(c_void_p(search))
+        kernel.CloseHandle(radio)
+        return True
+
+    def wlan(self) -> Wlan:
+        """The WLAN service; whoever is given it closes it.
+
+        Raises:
+            HostError: there is none, or it does not run.
+        """
+        from .windows_wlan import WlanCalls  # loads a library that nothing else needs
+
+        return WlanCalls()
 
     def _error(self, call: str, status: int) -> HostError:
         kind = HostDeniedError if status == _ACCESS_DENIED else HostError

@@ -65,6 +65,11 @@ def parse_interfaces(table: bytes) -> dict[int, Adapter]:
     return {index: adapter for index, adapter in map(_interface, _rows(table, _IF_ROW)) if adapter is not None}
 
 
+def parse_guids(table: bytes) -> dict[str, bytes]:
+    """The GUID by which services know each interface of MIB_IF_TABLE2, by its name."""
+    return {_text(row, 28): row[12:28] for row in _rows(table, _IF_ROW)}
+
+
 def parse_routes(table: bytes, adapters: Mapping[int, Adapter], links: Mapping[int, Link]) -> Iterator[Route]:
     """The default routes of MIB_IPFORWARD_TABLE2, with the metric that the system compares."""
     for row in _rows(table, _ROUTE_ROW):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing, suppress
 from itertools import islice
 from typing import Final
 
 from agent.host import (
     Adapter,
     Answer,
-    Fix,
     HopAnswer,
     HostError,
     Neighbour,
+    Radio,
     Route,
     Socket,
     Standstill,
@@ -26,6 +27,7 @@ from .connecting import connect_times
 from .windows_calls import WindowsCalls
 from .windows_net import (
     Link,
+    parse_guids,
     parse_interfaces,
     parse_links,
     parse_neighbours,
@@ -107,12 +109,20 @@ class WindowsNetwork:
         return asking.ask(self.neighbours(), interface, address)
 
     def wifi_cells(self, interface: str) -> tuple[WifiCell, ...]:
-        """Windows tells them to programs of a person's session that may know the location, not to a service."""
-        raise HostError(f"{interface}: not told to a service of Windows")
+        """Windows 11 24H2 tells them to those alone who may know the location."""
+        from . import windows_wlan  # most laptops are never asked
 
-    def location(self) -> Fix | None:
-        """Windows asks the person in a session, so its service is not told."""
-        return None
+        guid = parse_guids(self._calls.heap_table("GetIfTable2")).get(interface, b"")
+        with closing(self._calls.wlan()) as wlan:
+            return windows_wlan.heard(wlan, guid)
+
+    def radios(self) -> tuple[Radio, ...]:
+        from . import windows_wlan
+
+        found = [Radio(kind="bluetooth", on=True)] if self._calls.shows_bluetooth() else []
+        with suppress(HostError), closing(self._calls.wlan()) as wlan:
+            found += windows_wlan.radios(wlan)
+        return tuple(found)
 
     def standstills(self) -> tuple[Standstill, ...]:
         """None: the service does not tell its workers."""

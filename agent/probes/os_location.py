@@ -21,6 +21,7 @@ import msgspec
 from agent.apple_switches import is_location_on
 from agent.host import Fix, HostDeniedError, HostError, System
 from agent.probe import Given, Noted, Probe, Unavailable, failure_of
+from agent.switches import By, windows_location
 from agent.wire.signals import OsLocation, OsPlace
 
 MOST_PLACES: Final = 8
@@ -29,6 +30,12 @@ FARTHEST_KM: Final = 20_000.0
 REMEDIES: Final[Mapping[System, str]] = {
     "linux": "allow it in /etc/geoclue/conf.d: [farhand-agent] allowed=true system=true users=",
     "macos": "in System Settings, Privacy & Security, Location Services: switch it on, and allow Farhand",
+    "windows": "let desktop apps use the location (policy Privacy/LetAppsAccessLocation)",
+}
+WHO: Final[Mapping[By, str]] = {
+    "policy": "by the organisation: by System/AllowLocation, Privacy/LetAppsAccessLocation or DisableLocation, or the "
+    "service lfsvc is disabled",
+    "user": "by somebody on this laptop (Settings, Privacy, Location)",
 }
 
 
@@ -57,6 +64,9 @@ def collect(given: Given) -> Noted:
     host = given.host
     if host.system == "macos" and is_location_on(host) is False:  # then nobody in the session need be troubled
         raise Unavailable("denied", "the location service is switched off", REMEDIES["macos"])
+    switch = windows_location(host)
+    if switch.state == "off":
+        raise Unavailable("denied", f"location is switched off {WHO[switch.by]}", "switch it on")
     try:
         fix = host.location()
     except HostDeniedError as error:
@@ -115,9 +125,9 @@ PROBE = Probe(
     every_s=3500,
     patient=True,
     deadline_s=8.0,
-    systems=("linux", "macos"),
     helped_by={
         "linux": "a file for the agent in /etc/geoclue/conf.d",
         "macos": "Location Services for Farhand, which the person at the screen allows and no profile can",
+        "windows": "location switched on, for desktop apps too",
     },
 )

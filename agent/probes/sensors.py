@@ -3,14 +3,14 @@
 Supports: they would tell where a laptop is; who hides that switches all of them off and plugs in a cable.
 Evasion: leave them on in a room where nothing is to be heard, or in the laptop's own country.
 Looks alike: laptops at a dock, whose firmware or power manager switches Wi-Fi off; an organisation that switches
-location off for everybody; people who value their privacy.
+location off for everybody, or disables services as guides to hardening say; people who value their privacy.
 Privacy: three switches and a day. Nothing is switched, and what the sensors would tell is not asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -18,39 +18,13 @@ from agent import apple_switches
 from agent.host import Host, System
 from agent.network import read_interfaces
 from agent.probe import Given, Noted, Probe
+from agent.switches import Name, Switch, windows_airplane, windows_bluetooth, windows_location, windows_wifi
 from agent.wire.signals import Sensor, Sensors
-
-By = Literal["policy", "hardware", "user", "unknown"]
-State = Literal["on", "off", "none", "unknown"]
-Name = Literal["wifi", "bluetooth", "location"]
 
 RFKILL: Final = "/sys/class/rfkill"
 TLP: Final = ("/etc/tlp.conf", "/etc/default/tlp")
 GEOCLUE: Final = "/usr/share/dbus-1/system-services/org.freedesktop.GeoClue2.service"
 GEOCLUE_MASK: Final = "/etc/systemd/system/geoclue.service"
-AIRPLANE: Final = r"HKLM\SYSTEM\CurrentControlSet\Control\RadioManagement\SystemRadioState"
-CONSENT: Final = r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore\location"
-LOCATION_SERVICE: Final = r"HKLM\SYSTEM\CurrentControlSet\Services\lfsvc"
-DISABLED_SERVICE: Final = 4
-POLICIES: Final[Mapping[Name, tuple[tuple[str, str, int], ...]]] = {
-    "wifi": ((r"HKLM\SOFTWARE\Microsoft\PolicyManager\current\device\WiFi", "AllowWiFi", 0),),
-    "bluetooth": ((r"HKLM\SOFTWARE\Microsoft\PolicyManager\current\device\Connectivity", "AllowBluetooth", 0),),
-    "location": (
-        (r"HKLM\SOFTWARE\Policies\Microsoft\Windows\LocationAndSensors", "DisableLocation", 1),
-        (r"HKLM\SOFTWARE\Policies\Microsoft\Windows\LocationAndSensors", "DisableWindowsLocationProvider", 1),
-        (r"HKLM\SOFTWARE\Policies\Microsoft\Windows\AppPrivacy", "LetAppsAccessLocation", 2),
-        (r"HKLM\SOFTWARE\Microsoft\PolicyManager\current\device\System", "AllowLocation", 0),
-    ),
-}
-"""Group policies and MDM policies of Windows that switch a sensor off: key, value, and what it then is (policy CSPs
-System/AllowLocation, Connectivity/AllowBluetooth, WiFi/AllowWiFi; ADMX templates Sensors and AppPrivacy)."""
-
-
-class Switch(msgspec.Struct, frozen=True):
-    """How one sensor stands."""
-
-    state: State
-    by: By = "unknown"
 
 
 class Past(msgspec.Struct):
@@ -121,28 +95,14 @@ def disables_radios(configuration: str) -> bool:
 
 
 def _windows(host: Host) -> tuple[dict[Name, Switch], bool | None]:
-    """By the registry: one switch for all radios, the consent store, and the policies over them."""
-    state = host.registry_values(AIRPLANE).get("")
-    airplane = bool(state) if isinstance(state, int) else None
-
-    def switch(name: Name, off: bool | None) -> Switch:
-        if any(host.registry_values(key).get(value) == is_off for key, value, is_off in POLICIES[name]):
-            return Switch("off", "policy")
-        if off is None:
-            return Switch("unknown")
-        return Switch("off", "user") if off else Switch("on")
-
-    consent = host.registry_values(CONSENT).get("Value")
-    off = consent == "Deny" if isinstance(consent, str) else None
-    if host.registry_values(LOCATION_SERVICE).get("Start") == DISABLED_SERVICE:
-        off = True
-    # A radio that was switched off by itself is not told by the registry.
-    radios: bool | None = True if airplane else None
-    return {
-        "wifi": switch("wifi", radios),
-        "bluetooth": switch("bluetooth", radios),
-        "location": switch("location", off),
-    }, airplane
+    """By what its calls say of radios, and by the registry."""
+    radios = host.radios()
+    switches: dict[Name, Switch] = {
+        "wifi": windows_wifi(host, radios),
+        "bluetooth": windows_bluetooth(host, radios),
+        "location": windows_location(host),
+    }
+    return switches, windows_airplane(host)
 
 
 def _macos(host: Host) -> tuple[dict[Name, Switch], bool | None]:

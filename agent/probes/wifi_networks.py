@@ -58,13 +58,12 @@ def collect(given: Given) -> Noted:
     """Add what the system heard lately to the day. A signal is only given of a day that is over, and the first time.
 
     Raises:
-        Unavailable: there is no Wi-Fi, or this system does not tell.
+        Unavailable: there is no Wi-Fi.
         HostDeniedError: this agent may not know.
-        HostError: what knows the networks does not run: the kernel's part for it, or the helper in the session.
+        HostError: what knows the networks does not run: the kernel's part for it, the service, or the helper in the
+            session.
     """
     host = given.host
-    if host.system == "windows":
-        raise Unavailable("unsupported", "this system tells its Wi-Fi list to a person's session alone")
     radios = [one.name for one in read_interfaces(host).values() if one.kind == "wifi"]
     if not radios:
         raise Unavailable("absent", "no Wi-Fi interface")
@@ -150,9 +149,9 @@ PROBE = Probe(
     signal=WifiNetworks,
     collect=collect,
     every_s=850,
-    systems=("linux", "macos"),
     helped_by={
         "linux": "AF_NETLINK in the unit",
         "macos": "Location Services for Farhand, which the person at the screen allows and no profile can",
+        "windows": "location switched on, for desktop apps too (System/AllowLocation, Privacy/LetAppsAccessLocation)",
     },
 )

@@ -6,7 +6,7 @@ programs="chromium:chromium Xvfb:xvfb Xvnc:tigervnc-standalone-server x11vnc:x11
 fluxbox:fluxbox xterm:xterm xdotool:xdotool ip:iproute2 ssh:openssh-client sshd:openssh-server strace:strace socat:socat
 xauth:xauth taskset:util-linux initdb:postgresql
 systemd-nspawn:systemd-container debootstrap:debootstrap rpm:rpm nginx:nginx-light caddy:caddy
-wine:wine wineserver:wine64 wixl:wixl msibuild:msitools"
+wine:wine wineserver:wine64 wixl:wixl msibuild:msitools x86_64-w64-mingw32-gcc:gcc-mingw-w64-x86-64-win32"
 path="$PATH:/usr/sbin:/sbin"
 for bin in /usr/lib/postgresql/*/bin; do path="$path:$bin"; done # Debian keeps initdb out of PATH
 missing=""

@@ -98,14 +98,18 @@ class Wine:
         self.program_files = self.drive / PROGRAM_FILES
         self.state = self.drive / "ProgramData" / "Farhand"
 
-    def run(self, *words: str, within_s: float = 60.0) -> tuple[int, str]:
-        """Run a program of Windows; its exit status, and what it wrote."""
+    def run(self, *words: str, within_s: float = 60.0, **environment: str) -> tuple[int, str]:
+        """Run a program of Windows, with these variables besides; its exit status, and what it wrote."""
         # A pipe, because Python for Windows refuses to start with a file for its output. It is not read to its end:
         # services that Windows starts meanwhile hold it open too.
         reader, writer = os.pipe()
         try:
             process = subprocess.Popen(
-                ["wine", *words], stdin=subprocess.DEVNULL, stdout=writer, stderr=writer, env=self._environment
+                ["wine", *words],
+                stdin=subprocess.DEVNULL,
+                stdout=writer,
+                stderr=writer,
+                env=self._environment | environment,
             )
             os.close(writer)
             status = process.wait(within_s)

@@ -105,6 +105,42 @@ class FakeCalls(WindowsCalls):
     def session(self, number: int, what: int) -> bytes:
         return self.answers.get("session", {}).get((number, what), b"")  # type: ignore[attr-defined]
 
+    def shows_bluetooth(self) -> bool:
+        return bool(self.answers.get("shows_bluetooth"))
+
+    def wlan(self) -> FakeWlan:
+        return self._answer("wlan")  # type: ignore[return-value]
+
+
+class FakeWlan:
+    """A WLAN service that answers what a test says, by the GUID of an interface."""
+
+    def __init__(
+        self,
+        networks: Mapping[bytes, bytes | HostError],
+        answers: Mapping[tuple[bytes, int], bytes] | None = None,
+    ) -> None:
+        self._networks, self._answers = networks, answers or {}
+        self.closed = False
+
+    def interfaces(self) -> bytes:
+        rows = [guid + "Wi-Fi".encode("utf-16-le").ljust(512, b"\0") + struct.pack("<I", 1) for guid in self._networks]
+        return struct.pack("<II", len(rows), 0) + b"".join(rows)
+
+    def networks(self, interface: bytes) -> bytes:
+        listed = self._networks[interface]
+        if isinstance(listed, HostError):
+            raise listed
+        return listed
+
+    def query(self, interface: bytes, what: int) -> bytes:
+        if (interface, what) not in self._answers:
+            raise HostError("WlanQueryInterface: error 5023")
+        return self._answers[interface, what]
+
+    def close(self) -> None:
+        self.closed = True
+
 
 def machine(
     registry: Mapping[str, Mapping[str, RegistryValue]] | None = None, root: Path | None = None, **answers: object
@@ -124,11 +160,20 @@ def table(rows: list[bytes]) -> bytes:
 
 
 def interface_row(
-    index: int, name: str, description: str, kind: int, *, medium: int = 0, flags: int = 0, up: bool = True
+    index: int,
+    name: str,
+    description: str,
+    kind: int,
+    *,
+    medium: int = 0,
+    flags: int = 0,
+    up: bool = True,
+    guid: bytes = bytes(16),
 ) -> bytes:
     """MIB_IF_ROW2."""
     row = bytearray(1352)
     struct.pack_into("<I", row, 8, index)
+    row[12:28] = guid
     row[28 : 28 + 2 * len(name)] = name.encode("utf-16-le")
     row[542 : 542 + 2 * len(description)] = description.encode("utf-16-le")
     struct.pack_into("<IIIII", row, 1124, 1500, kind, 0, 0, medium)
@@ -160,6 +205,21 @@ def neighbour_row(index: int, address: bytes, hardware: bytes) -> bytes:
     row[40 : 40 + len(hardware)] = hardware
     struct.pack_into("<I", row, 72, len(hardware))
     return bytes(row)
+
+
+def network_list(*networks: tuple[bytes, int, int, bytes]) -> bytes:
+    """WLAN_BSS_LIST: address, signal in dBm, frequency in kHz and information elements of each network."""
+    entries, blobs = b"", b""
+    for index, (address, signal_dbm, frequency_khz, elements) in enumerate(networks):
+        entry = bytearray(360)
+        struct.pack_into("<I32s", entry, 0, 6, b"street")
+        entry[40:46] = address
+        struct.pack_into("<IIi", entry, 48, 1, 10, signal_dbm)
+        struct.pack_into("<I", entry, 92, frequency_khz)
+        # Elements lie behind the last entry, and are found from the beginning of their own.
+        struct.pack_into("<II", entry, 352, 360 * (len(networks) - index) + len(blobs), len(elements))
+        entries, blobs = entries + entry, blobs + elements
+    return struct.pack("<II", 8 + len(entries) + len(blobs), len(networks)) + entries + blobs
 
 
 def firmware_table() -> bytes:

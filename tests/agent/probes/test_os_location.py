@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent import switches
 from agent.apple_switches import LOCATIOND
 from agent.host import Fix, HostDeniedError, HostError, HostTimeoutError
 from agent.probe import Given, Unavailable
@@ -85,6 +86,33 @@ def test_nobody_at_a_mac_is_asked_where_the_service_is_switched_off() -> None:
 
 def test_a_mac_that_somebody_allows_says_the_same_as_any_other_laptop() -> None:
     assert look(FakeHost(system="macos", location=PARIS)) == look(FakeHost(location=PARIS))
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "who"),
+    [
+        (switches.CONSENT, {"Value": "Deny"}, "by somebody on this laptop"),
+        (rf"{switches.MDM}\System", {"AllowLocation": 0}, "by the organisation"),
+        (rf"{switches.GROUP_POLICY}\LocationAndSensors", {"DisableLocation": 1}, "by the organisation"),
+        (switches.LOCATION_SERVICE, {"Start": 4}, "by the organisation"),
+    ],
+)
+def test_windows_says_who_switched_location_off_and_is_not_asked(
+    key: str, values: dict[str, str | int], who: str
+) -> None:
+    with pytest.raises(Unavailable, match=who) as caught:
+        look(FakeHost(system="windows", registry={key: values}, location=PARIS))
+    assert caught.value.failure == "denied"
+
+
+def test_windows_with_location_switched_on() -> None:
+    on = {switches.CONSENT: {"Value": "Allow"}}
+    signal, _ = look(FakeHost(system="windows", registry=on, location=PARIS))
+    assert signal is not None
+    assert (signal.places[0].lat, signal.places[0].lon) == (48.5, 2.5)
+    with pytest.raises(Unavailable) as caught:
+        look(FakeHost(system="windows", registry=on, location=HostDeniedError("not for desktop apps")))
+    assert (caught.value.failure, "desktop apps" in caught.value.remedy) == ("denied", True)
 
 
 @given(

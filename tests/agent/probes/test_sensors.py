@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import plistlib
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from agent import apple_switches
-from agent.host import Adapter
+from agent import apple_switches, switches
+from agent.host import Adapter, Radio
 from agent.host.commands import wifi_power
 from agent.probe import Given
 from agent.probes import sensors
@@ -18,7 +19,6 @@ from tests.fakes import FakeHost
 from tests.networks import LOOPBACK, WIFI, at_home
 
 GEOCLUE = {sensors.GEOCLUE: "[D-BUS Service]\n"}
-CONSENT, AIRPLANE = sensors.CONSENT, sensors.AIRPLANE
 
 
 def radios(wifi: str = "00", bluetooth: str = "00") -> dict[str, str]:
@@ -105,21 +105,40 @@ def test_a_wifi_that_the_kernel_has_no_switch_for_is_on() -> None:
     assert states(look(FakeHost(files=LOOPBACK | WIFI))[0])["wifi"] == ("on", "unknown")
 
 
-def windows(**values: dict[str, Any]) -> FakeHost:
-    keys = {"airplane": AIRPLANE, "consent": CONSENT, "service": sensors.LOCATION_SERVICE}
-    keys |= {"mdm": sensors.POLICIES["location"][3][0], "gpo": sensors.POLICIES["location"][0][0]}
-    return FakeHost(system="windows", registry={keys[name]: held for name, held in values.items()})
+WIFI_CARD = Adapter(name="Wi-Fi", kind="wifi", up=False, mtu=1500)
+WIFI_ON = Radio(kind="wifi", on=True)
+WIFI_OFF = Radio(kind="wifi", on=False)
+BLUETOOTH_ON = Radio(kind="bluetooth", on=True)
+KEYS = {
+    "airplane": switches.AIRPLANE,
+    "consent": switches.CONSENT,
+    "location_service": switches.LOCATION_SERVICE,
+    "wifi_service": switches.WIFI_SERVICE,
+    "mdm_wifi": rf"{switches.MDM}\WiFi",
+    "mdm_bluetooth": rf"{switches.MDM}\Connectivity",
+    "mdm_system": rf"{switches.MDM}\System",
+    "mdm_privacy": rf"{switches.MDM}\Privacy",
+    "gpo": rf"{switches.GROUP_POLICY}\LocationAndSensors",
+}
+AIRPLANE, ALLOWED, DENIED, DISABLED = {"": 1}, {"Value": "Allow"}, {"Value": "Deny"}, {"Start": 4}
+
+
+def windows(*radios: Radio, adapters: Iterable[Adapter] = (WIFI_CARD,), **values: dict[str, Any]) -> FakeHost:
+    registry = {KEYS[name]: held for name, held in values.items()}
+    return FakeHost(system="windows", registry=registry, radios=radios, adapters=adapters)
 
 
 @pytest.mark.parametrize(
     ("host", "location"),
     [
-        (windows(consent={"Value": "Allow"}), ("on", "unknown")),
-        (windows(consent={"Value": "Deny"}), ("off", "user")),
-        (windows(consent={"Value": "Deny"}, gpo={"DisableLocation": 1}), ("off", "policy")),
-        (windows(consent={"Value": "Allow"}, mdm={"AllowLocation": 0}), ("off", "policy")),
-        (windows(consent={"Value": "Allow"}, mdm={"AllowLocation": 1}), ("on", "unknown")),
-        (windows(consent={"Value": "Allow"}, service={"Start": 4}), ("off", "user")),
+        (windows(consent=ALLOWED), ("on", "unknown")),
+        (windows(consent=DENIED), ("off", "user")),
+        (windows(consent=DENIED, gpo={"DisableLocation": 1}), ("off", "policy")),
+        (windows(consent=ALLOWED, mdm_system={"AllowLocation": 0}), ("off", "policy")),
+        (windows(consent=ALLOWED, mdm_system={"AllowLocation": 1}), ("on", "unknown")),
+        (windows(consent=ALLOWED, mdm_privacy={"LetAppsAccessLocation": 2}), ("off", "policy")),
+        (windows(consent=ALLOWED, mdm_privacy={"LetAppsAccessLocation": 1}), ("on", "unknown")),
+        (windows(consent=ALLOWED, location_service=DISABLED), ("off", "policy")),
         (windows(), ("unknown", "unknown")),
     ],
 )
@@ -127,11 +146,51 @@ def test_windows_tells_who_switched_location_off(host: FakeHost, location: tuple
     assert states(look(host)[0])["location"] == location
 
 
-def test_airplane_mode_of_windows_switches_all_radios_off() -> None:
-    signal, _ = look(windows(airplane={"": 1}))
+@pytest.mark.parametrize(
+    ("host", "wifi"),
+    [
+        (windows(WIFI_ON), ("on", "unknown")),
+        (windows(WIFI_ON, airplane=AIRPLANE), ("on", "unknown")),  # switched on again in the aeroplane
+        (windows(WIFI_OFF), ("off", "user")),
+        (windows(WIFI_OFF, WIFI_ON), ("on", "unknown")),
+        (windows(Radio(kind="wifi", on=False, by_hardware=True)), ("off", "hardware")),
+        (windows(WIFI_OFF, mdm_wifi={"AllowWiFi": 0}), ("off", "policy")),
+        (windows(wifi_service=DISABLED), ("off", "policy")),
+        (windows(airplane=AIRPLANE), ("off", "user")),
+        (windows(wifi_service={"Start": 2}), ("unknown", "unknown")),
+        (windows(adapters=()), ("none", "unknown")),
+    ],
+)
+def test_windows_tells_how_wifi_stands(host: FakeHost, wifi: tuple[str, str]) -> None:
+    assert states(look(host)[0])["wifi"] == wifi
+
+
+@pytest.mark.parametrize(
+    ("host", "bluetooth"),
+    [
+        (windows(BLUETOOTH_ON), ("on", "unknown")),
+        (windows(BLUETOOTH_ON, airplane=AIRPLANE), ("on", "unknown")),
+        (windows(airplane=AIRPLANE), ("off", "user")),
+        (windows(mdm_bluetooth={"AllowBluetooth": 0}), ("off", "policy")),
+        (windows(), ("unknown", "unknown")),  # off, or not there: Windows shows neither
+    ],
+)
+def test_windows_tells_how_bluetooth_stands(host: FakeHost, bluetooth: tuple[str, str]) -> None:
+    assert states(look(host)[0])["bluetooth"] == bluetooth
+
+
+def test_the_day_is_told_on_which_somebody_switched_a_windows_laptop_to_airplane_mode() -> None:
+    before, note = look(windows(WIFI_ON, BLUETOOTH_ON, airplane={"": 0}, consent=ALLOWED))
+    assert before.airplane_mode is False
+    host = windows(WIFI_OFF, airplane=AIRPLANE, consent=ALLOWED)
+    host.pass_time(86400)
+    signal, _ = look(host, note)
     assert signal.airplane_mode
-    assert states(signal)["wifi"] == states(signal)["bluetooth"] == ("off", "user")
-    assert states(look(windows(airplane={"": 0}))[0])["wifi"] == ("unknown", "unknown")
+    assert {each.name: each.switched_off_on for each in signal.sensors} == {
+        "wifi": "2026-11-22",
+        "bluetooth": "2026-11-22",
+        "location": None,
+    }
 
 
 WIFI_OF_A_MAC = Adapter(name="en0", kind="wifi", up=False, mtu=1500)

@@ -96,6 +96,27 @@ def test_a_list_that_may_not_be_read_is_not_empty() -> None:
         look(at_home())
 
 
+def on_windows(**more: Any) -> FakeHost:
+    radio = Adapter(name="Wi-Fi", kind="wifi", up=True, mtu=1500, driver="Intel(R) Wi-Fi 6E AX211")
+    return FakeHost(system="windows", adapters=[radio], **more)
+
+
+def test_a_windows_laptop_among_the_same_networks_says_the_same() -> None:
+    assert look(on_windows(wifi={"Wi-Fi": STREET}))[0] == look(at_home(wifi={"wlp3s0": STREET}))[0]
+
+
+def test_windows_that_keeps_networks_from_who_may_not_know_the_location() -> None:
+    asked = Orders(settings=Settings(version=1, probes_on=("wifi_networks",)))
+    (run,) = measure_now(on_windows(), [wifi_networks.PROBE], asked, ())
+    assert run.measurement.failure == "denied"
+
+
+def test_windows_without_wifi() -> None:
+    with pytest.raises(Unavailable) as caught:
+        look(FakeHost(system="windows"))
+    assert caught.value.failure == "absent"
+
+
 def on_a_mac(country: str = "", **more: Any) -> FakeHost:
     """A Mac whose drivers say this country."""
     said = plistlib.dumps([{"IOInterfaceName": "en0", "IO80211CountryCode": country}]).decode()
