@@ -170,7 +170,8 @@ def beside_tunnel(
     host: Host, route: Route, ways: WaysOut, interfaces: Mapping[str, Interface], family: Literal["ipv4", ""] = ""
 ) -> Route | None:
     """The way out of a socket that is bound to the physical interface below the tunnel of this route; None where the
-    kernel would lead it into a tunnel all the same (IPsec by policy), or nowhere. Linux alone tells that.
+    kernel would lead it into a tunnel all the same (IPsec by policy), or nowhere, or lets nobody choose an interface.
+    Linux alone tells that.
 
     Args:
         family: of this protocol alone; by default that of the route is preferred.
@@ -180,8 +181,13 @@ def beside_tunnel(
     outer = [one for one in ways.default if family in ("", one.family) and not through_tunnel(one, interfaces)]
     for one in sorted(outer, key=lambda one: (one.family != route.family, one.metric)):
         found = host.route_to(PUBLIC[one.family == "ipv6"], one.interface)
-        if found is not None and found.interface == one.interface and not through_tunnel(found, interfaces):
-            return found
+        if found is None or found.interface != one.interface or through_tunnel(found, interfaces):
+            continue
+        try:
+            host.connect_times((), one.interface)  # to nobody: only whether it may
+        except HostError:
+            continue
+        return found
     return None
 
 

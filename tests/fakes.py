@@ -190,7 +190,7 @@ class FakeHost:
         self._name_servers = tuple(name_servers)
         self._names: dict[str, tuple[str, ...]] = {}
         self._rtt_ms: Callable[[str], float | None] = lambda address: None
-        self._beside_ms: Callable[[str], float | None] = lambda address: None
+        self._beside_ms: Callable[[str], float | None] | HostError = lambda address: None
         self._input_counts = input_counts
         self._hops = dict(hops or {})
         self.asked_names: list[str] = []
@@ -404,7 +404,9 @@ class FakeHost:
 
     def connect_times(self, targets: Sequence[tuple[str, int]], interface: str = "") -> tuple[float | None, ...]:
         self.connected += targets
-        rtt_ms = self._beside_ms if interface else self._rtt_ms
+        if interface and isinstance(self._beside_ms, HostError):
+            raise self._beside_ms
+        rtt_ms = self._beside_ms if interface and not isinstance(self._beside_ms, HostError) else self._rtt_ms
         return tuple(rtt_ms(address) for address, _ in targets)
 
     def hop_answers(self, target: str, interface: str = "") -> tuple[HopAnswer | None, ...]:
@@ -422,7 +424,7 @@ class FakeHost:
         files: Mapping[str, str | bytes] | None = None,
         names: Mapping[str, Iterable[str]] | None = None,
         rtt_ms: Callable[[str], float | None] | None = None,
-        beside_ms: Callable[[str], float | None] | None = None,
+        beside_ms: Callable[[str], float | None] | HostError | None = None,
         neighbours: Mapping[tuple[str, str], bytes] | None = None,
         wifi: Mapping[str, Iterable[WifiCell]] | None = None,
         location: Fix | None = None,
@@ -431,7 +433,7 @@ class FakeHost:
         """Go to another network; what is not said stays as it was.
 
         Args:
-            beside_ms: as rtt_ms, by an interface of the caller's choice.
+            beside_ms: as rtt_ms, by an interface of the caller's choice, or why none may be chosen.
             used: the kernel's choice; by default the first of the default routes of each protocol.
         """
         self._routes = tuple(routes)

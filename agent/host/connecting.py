@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from agent.host import HostDeniedError
+
 from .waiting import WRITE, Poller, non_blocking
 
 LONGEST_S: Final = 1.0
@@ -33,9 +35,14 @@ def connect_times(
     Args:
         targets: address and port, at most 64.
         kernel_ms: what the kernel says that the handshake of an open connection took; None where it does not say.
-        interface: leave by this one, whatever the routes say (Linux 5.7 lets everybody choose). Where it may not be
-            chosen, no connection opens: none leaves by another way.
+        interface: leave by this one, whatever the routes say (Linux 5.7 lets everybody choose): none leaves by
+            another way.
+
+    Raises:
+        HostDeniedError: the interface may not be chosen.
     """
+    if interface:
+        _choose(interface)
     times: list[float | None] = [None] * len(targets)
     waiting: dict[int, tuple[int, socket.socket, float]] = {}
     poller = Poller()
@@ -57,6 +64,16 @@ def connect_times(
         for _, opened, _ in waiting.values():
             opened.close()
     return tuple(times)
+
+
+def _choose(interface: str) -> None:
+    with non_blocking(socket.AF_INET, socket.SOCK_STREAM) as one:
+        try:
+            one.setsockopt(socket.SOL_SOCKET, BIND_TO_DEVICE, interface.encode())
+        except PermissionError as error:
+            raise HostDeniedError(f"{interface}: this kernel lets nobody choose an interface") from error
+        except OSError:  # it went away
+            return
 
 
 def _begin(address: str, port: int, interface: str) -> tuple[socket.socket, float] | None:

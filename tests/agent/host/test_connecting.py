@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.host import connecting
+from agent.host import HostDeniedError, connecting
 from agent.host.connecting import LONGEST_S
 from agent.host.sock_diag import handshake_ms
 from tests.farm.delay_line import DelayLine, why_not
@@ -41,6 +41,20 @@ def test_an_open_port_answers_and_sees_a_connection_in_which_nothing_is_sent(doo
 @pytest.mark.parametrize("name", ["127.1", "localhost", "2130706433", "", "a:b"])
 def test_only_addresses_are_connected_to_so_no_name_server_can_hold_a_worker(door: socket.socket, name: str) -> None:
     assert connect_times([(name, door.getsockname()[1])]) == (None,)
+
+
+def test_a_kernel_that_lets_nobody_choose_an_interface_says_so(
+    door: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Linux before 5.7 does without CAP_NET_RAW."""
+
+    class Refusing(socket.socket):
+        def setsockopt(self, *_: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(connecting, "non_blocking", Refusing)
+    with pytest.raises(HostDeniedError, match="lo: this kernel lets nobody choose"):
+        connecting.connect_times([("127.0.0.1", door.getsockname()[1])], interface="lo")
 
 
 def test_ipv6_answers_as_well() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from agent.host import Route
+from agent.host import HostDeniedError, Route
 from agent.network import STRONGSWAN_TABLE, WaysOut, beside_tunnel
 from agent.probe import MAX_NOTE_BYTES, Given, Noted, Unavailable
 from agent.probes import landmark_rtt
@@ -197,6 +197,13 @@ def test_other_systems_than_linux_time_through_the_tunnel(day: Day) -> None:
     behind_vpn(day, HOME4).host.system = "macos"
     ways = WaysOut(used=(WG,), default=(HOME4, WG))
     assert beside_tunnel(day.host, WG, ways, {}) is None
+
+
+def test_where_the_kernel_lets_nobody_choose_the_interface_the_tunnel_is_timed(day: Day) -> None:
+    refused = HostDeniedError("wlp3s0: this kernel lets nobody choose an interface")
+    behind_vpn(day, HOME4).host.join(routes=(HOME4, WG), used=(WG,), beside_ms=refused)
+    found = day.round()
+    assert (found.through, found.beside_tunnel, of(found, "ashburn").min_ms) == ("tunnel", False, 79.13)
 
 
 def test_a_vpn_that_lets_nothing_pass_beside_it_leaves_no_times(day: Day) -> None:
