@@ -37,6 +37,7 @@ from .store.enrolment import (
     spend_token,
 )
 
+ANOTHER_TOKEN: Final = "have another one made on the page Enrolment, or by farhand-collector token create"
 SERIAL_SIGNS: Final = 5
 """Letters and digits that a serial number has at least."""
 PLACEHOLDERS: Final = frozenset({"0123456789", "1234567890", "123456789"})
@@ -78,7 +79,7 @@ class Enroller:
         try:
             group = spend_token(connection, asked.token, asked.serial, to_ms(now))
         except TokenRefused as refused:
-            raise Refused("token-refused", 403, str(refused)) from refused
+            raise Refused("token-refused", 403, f"{refused}; {ANOTHER_TOKEN}") from refused
         new = _new_device(asked, public_key)
         asset = only_holder(connection, new.serial) if self._rejoin and names_one_machine(new.serial) else None
         if asset is None:

@@ -47,7 +47,7 @@ MEASURED: Final = {
     "agent_integrity": "The agent itself",
 }
 SEEN: Final = {
-    "echo": "How soon it asks again, as the collector sees it",
+    "echo": "How soon it asks again, which the collector sees where no proxy stands before it",
     "egress": "Its public address, as the collector sees it",
     "expected": "Where it should be",
 }

@@ -75,6 +75,7 @@ def test_a_token_that_does_not_fit_is_refused(collector: Collector, spoil: str) 
     answer = collector.post(Laptop().enrolment(collector.time, token, serial="PF3OTHER"))
 
     assert problem(answer) == (403, "token-refused")
+    assert ("have another one made" in answer.json()["detail"]) is (spoil != "missing")
     assert len(collector.rows(schema.devices)) == before
 
 

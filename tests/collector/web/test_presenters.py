@@ -23,7 +23,8 @@ def test_a_rule_without_a_verdict_says_in_words_what_it_rests_on() -> None:
         ("The router is far", "rests on: Times to the first routers"),
         (
             "way",
-            "rests on: How soon it asks again, as the collector sees it, Its public address, as the collector sees it",
+            "rests on: How soon it asks again, which the collector sees where no proxy stands before it, "
+            "Its public address, as the collector sees it",
         ),
         ("new", "someday.fact is unknown"),
     ]
