@@ -59,7 +59,8 @@ SHARP_Z: Final = 4.5
 """From which z on a narrow edge inside a wide peak is taken."""
 RIVAL: Final = 0.7
 """Height of another candidate that leaves it open which of the two is the round trip: the period of a moving picture
-makes such candidates. In the recordings of docs/accuracy.md none is as high as 0.6, echoes left out."""
+makes such candidates. In the recordings of docs/accuracy.md only the first seconds of two sessions have one above 0.6,
+up to 0.79."""
 ECHO_OFF: Final = 0.1
 ECHO_FROM_MS: Final = 20.0
 """Below, two or three round trips of the connection itself bound no distance."""

@@ -15,6 +15,7 @@ from tests.accuracy.sessions import LENGTHS_S, measure
 pytestmark = pytest.mark.skipif(folder() is None, reason=f"no recorded sessions: {VARIABLE} does not lead to any")
 
 PUBLISHED = {
+    "tigervnc socat mixed (tcpinfo)": (27, 10, 5),
     "tigervnc socat mixed": (48, 24, 12),
     "tigervnc sshr mixed": (40, 24, 12),
     "tigervnc direct mixed": (16, 8, 4),
