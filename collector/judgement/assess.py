@@ -103,13 +103,14 @@ def assess(view: DeviceView, context: Context) -> Assessment:
             else:
                 unasked.append(UnaskedRule(rule_id=ready.rule.id, kinds=tuple(sorted(kinds & not_asked_for))))
         before = past.get(ready.rule.id)
+        if not held and before is None:
+            continue
         policy_digest = of_claim if ready.rule.cause in PLACED else of_policy
         if held:
             finding = _matching(ready, facts, before, view, context, policy_digest)
-        elif before is not None:
-            finding = _lasting(ready, before, view, context, policy_digest)
         else:
-            finding = None
+            assert before is not None
+            finding = _lasting(ready, before, view, context, policy_digest)
         if finding is not None:
             found.append(finding)
     risk_score = _score(found)

@@ -10,7 +10,7 @@ side of it, are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Final
 
@@ -33,6 +33,10 @@ MAKERS: Final = 3
 NO_COUNTRIES: Final = frozenset({"AA", "EU", "UK", "ZZ"})
 """What access points announce that are set to no country (ISO 3166 assigns these, QM to QZ and X- to none)."""
 STEP_KM: Final = 50
+
+
+Claimed = tuple[UseDay, list[Claim]]
+"""A day, and the claims that it is held against."""
 
 
 class Location(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,28 +68,31 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
 def derive(given: Given) -> Location:
     """Compare each day with its claim."""
     since = (given.as_of - WITHIN).date().isoformat()
-    days = [day for day in given.view.use_days if day.day > since]
-    return msgspec.convert(_placed(given, days) | _announced(given, days) | _kept(given, days), Location)
+    told = (day for day in given.view.use_days if day.places or day.wifi is not None or day.wifi_kept)
+    days = [(day, _claims(given, day)) for day in told if day.day > since]
+    return msgspec.convert(_placed(given, days) | _announced(days) | _kept(days), Location)
 
 
-def _placed(given: Given, days: Iterable[UseDay]) -> dict[str, object]:
+def _placed(given: Given, days: Sequence[Claimed]) -> dict[str, object]:
     found: dict[str, object] = {}
-    away = [(day, each, km) for day in days if day.places for each, km in [_least_outside(given, day, day.places)]]
+    placed = [(day, claims, day.places) for day, claims in days if day.places]
+    away = [(day, *_least_outside(given, places, claims)) for day, claims, places in placed]
     known = [(day, each, km) for day, each, km in away if km is not None]
     if known:
         found["outside_days"] = sum(km > 0 for _, _, km in known)
         day, place, km = known[-1]
         if given.as_of.date() - date.fromisoformat(day.day) <= RECENT:
             found |= {"outside_km": int(km) // STEP_KM * STEP_KM, "outside_place": f"{_words(place)} on {day.day}"}
-    newest = [day for day in days if day.places]
-    if newest and newest[-1].places and given.as_of.date() - date.fromisoformat(newest[-1].day) <= RECENT:
-        found |= _against_egress(given, newest[-1].places[0], date.fromisoformat(newest[-1].day))
+    if placed:
+        newest, _, places = placed[-1]
+        moment = date.fromisoformat(newest.day)
+        if given.as_of.date() - moment <= RECENT:
+            found |= _against_egress(given, places[0], moment)
     return found
 
 
-def _least_outside(given: Given, day: UseDay, places: Iterable[OsPlace]) -> tuple[OsPlace, float | None]:
+def _least_outside(given: Given, places: Sequence[OsPlace], claims: Sequence[Claim]) -> tuple[OsPlace, float | None]:
     """The place of a day that comes nearest to the claim, and how far outside it is; None where that is not known."""
-    claims = _claims(given, day)
     least = [(each, _outside_km(given, each, claims)) for each in places]
     known = [(each, km) for each, km in least if km is not None]
     return min(known, key=lambda one: one[1]) if known else (least[0][0], None)
@@ -100,7 +107,7 @@ def _claims(given: Given, day: UseDay) -> list[Claim]:
     return [] if near else claims
 
 
-def _outside_km(given: Given, place: OsPlace, claims: list[Claim]) -> float | None:
+def _outside_km(given: Given, place: OsPlace, claims: Sequence[Claim]) -> float | None:
     """Least distance to a claimed country or the place of work; 0 inside. None where a country is not in the table."""
     point, codes = Point(lat=place.lat, lon=place.lon), {code for claim in claims for code in claim.countries}
     discs = [given.landmarks.countries.get(code) for code in codes]
@@ -135,8 +142,8 @@ def _apart_km(point: Point, track: EgressTrack) -> float:
     return distance_km(point, track.located.point) - (track.located.accuracy_km or 0)
 
 
-def _announced(given: Given, days: Iterable[UseDay]) -> dict[str, object]:
-    known = [(day, claims) for day in days if day.wifi and (claims := _claims(given, day))]
+def _announced(days: Iterable[Claimed]) -> dict[str, object]:
+    known = [(day, claims) for day, claims in days if day.wifi and claims]
     if not known:
         return {}
     outside = [_outside(day.wifi or (), claims) for day, claims in known]
@@ -144,21 +151,20 @@ def _announced(given: Given, days: Iterable[UseDay]) -> dict[str, object]:
     return {"wifi_outside": sorted(told), "wifi_outside_days": sum(map(bool, outside))}
 
 
-def _kept(given: Given, days: Iterable[UseDay]) -> dict[str, object]:
+def _kept(days: Iterable[Claimed]) -> dict[str, object]:
     """One box in earshot is enough for a country to be kept, so it counts where the boxes themselves are unknown."""
-    told = (day for day in days if day.wifi_kept or day.wifi is not None)
-    known = [(day, claims) for day in told if (claims := _claims(given, day))]
+    known = [(day, claims) for day, claims in days if claims and (day.wifi_kept or day.wifi is not None)]
     if not known:
         return {}
     outside = [
-        frozenset(day.wifi_kept)
+        frozenset(filter(_is_country, day.wifi_kept))
         for day, claims in known
         if day.wifi is None and not any(claim.covers(each) for each in day.wifi_kept for claim in claims)
     ]
-    return {"wifi_kept": sorted(frozenset().union(*outside)), "wifi_kept_days": len(outside)}
+    return {"wifi_kept": sorted(frozenset().union(*outside)), "wifi_kept_days": sum(map(bool, outside))}
 
 
-def _outside(announced: Iterable[WifiCountry], claims: list[Claim]) -> frozenset[str]:
+def _outside(announced: Iterable[WifiCountry], claims: Sequence[Claim]) -> frozenset[str]:
     """Countries of a day that enough access points announce, unless one announces a claimed country."""
     announced = tuple(announced)
     if any(claim.covers(each.country) for each in announced for claim in claims):

@@ -109,10 +109,18 @@ def test_a_day_on_which_none_announced_anything_is_no_day() -> None:
         ((day(1, kept=("BR",)), day(2, kept=("BR", "US"))), ({"BR", "US"}, 2)),
         ((day(1, kept=("BR", "DE")), day(2, kept=("DE",))), (set(), 0)),
         ((day(1, wifi=(announced("DE"),), kept=("BR",)),), (set(), 0)),
+        ((day(1, kept=("EU",)), day(2, kept=("XZ",))), (set(), 0)),
         ((day(1, wifi=()),), (set(), 0)),
         ((day(1),), (None, None)),
     ],
-    ids=["abroad", "a stray at home", "the networks themselves say home", "a system that tells those", "nothing told"],
+    ids=[
+        "abroad",
+        "a stray",
+        "the networks say home",
+        "no country at all",
+        "a system that tells those",
+        "nothing told",
+    ],
 )
 def test_countries_whose_rules_a_mac_keeps(days: tuple[UseDay, ...], expected: tuple[set[str] | None, int]) -> None:
     found = derive(*days)
