@@ -8,6 +8,7 @@ section 9.4.2 (the country element is 9.4.2.8).
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 from collections.abc import Iterator
@@ -86,6 +87,8 @@ def _ask(netlink: socket.socket, family: int, command: int, body: bytes, flags: 
                 if length < _HEADER.size:
                     return
                 if sequence == command and kind in (NLMSG_ERROR, NLMSG_DONE):
+                    if flags:
+                        refuse(kind, answer[_HEADER.size : length])
                     return
                 if sequence == command and kind == family:
                     yield answer[_HEADER.size + _GENERIC.size : length]
@@ -95,6 +98,20 @@ def _ask(netlink: socket.socket, family: int, command: int, body: bytes, flags: 
     except (OSError, struct.error) as error:
         raise HostTimeoutError(f"nl80211: {error}") from error
     raise HostTimeoutError(f"nl80211: more than {MAX_ANSWERS_BYTES} bytes")
+
+
+def refuse(kind: int, body: bytes) -> None:
+    """Nothing where the end of a list is its end: an error is no empty list.
+
+    Raises:
+        HostDeniedError: this process may not have it.
+        HostError: the kernel has none, or stopped in the middle of it.
+    """
+    number = -int(struct.unpack_from("=i", body)[0]) if kind == NLMSG_ERROR and len(body) >= 4 else 0
+    if number in (errno.EPERM, errno.EACCES):
+        raise HostDeniedError(f"nl80211: {os.strerror(number)}")
+    if number:
+        raise HostError(f"nl80211: {os.strerror(number)}")
 
 
 def parse_family(body: bytes) -> int:
