@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,18 +15,22 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from agent.wire.signals import Displays, UsbDevices
-from collector import replay
+from collector import estimator, replay
 from collector.config import Config
 from collector.instants import to_ms
+from collector.judgement.echoed import EchoDay
 from collector.judgement.given import ToolInfo
 from collector.judgement.hardware import HardwareTables
 from collector.judgement.policy import Policy
 from collector.judgement.rule import Rule
+from collector.judgement.view import Located
 from collector.knowledge import Knowledge, load
-from collector.store import alerts, assessments, devices, retention, schema
+from collector.store import alerts, assessments, devices, echo_days, retention, schema
+from collector.store.database import upsert
 from tests.collector.ingest.conftest import NOON, Collector
 from tests.collector.peripherals import KVM_DEVICES
-from tests.laptop import CLOCK, NO_SESSIONS, session, sessions, tools
+from tests.flows import Viewer, events
+from tests.laptop import CLOCK, NO_SESSIONS, session, sessions, timing, timing_window, tools
 
 RULES_OF_PIKVM = ["contradiction-two-pointers", "kvm-attached"]
 
@@ -77,6 +82,46 @@ def test_a_box_that_was_unplugged_is_found_again_and_an_allowed_one_is_not(colle
     (difference, _) = lines(collector, Knowledge(context, collector.known.tools))
     assert difference["recorded"] == {"risk_score": 64, "rules": RULES_OF_PIKVM}
     assert difference["replayed"] == {"risk_score": 0, "rules": []}
+
+
+def test_what_the_estimators_said_of_a_session_is_said_again(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop, tools("tigervnc"), sessions(session(rtt_ms=10.1)))
+    for seed in range(3):
+        collector.later(minutes=15)
+        seen = events(Viewer(240, hop_ms=10.1, seed=seed).session(15))
+        window = timing_window(seen, started_at=collector.time - timedelta(seconds=20))
+        collector.send(laptop, sessions(session(rtt_ms=10.1, sent=5_000_000 + seed)), timing(window))
+        metrics = collector.app.state.services.metrics
+        assert asyncio.run(estimator.estimate_some(collector.store, metrics, estimator.here)) == 1
+        rules = {each.rule_id for each in collector.judged(laptop).findings}
+    assert "hand-far-through-relay" in rules
+    assert lines(collector, collector.known) == [{"devices": 1, "differing": 0}]
+    policy = msgspec.structs.replace(collector.known.policy, allowed_tools=("tigervnc",))
+    context = msgspec.structs.replace(collector.known.context, policy=policy)
+    (difference, _) = lines(collector, Knowledge(context, collector.known.tools))
+    assert difference["replayed"] == {"risk_score": 0, "rules": []}
+
+
+def test_what_echoes_showed_of_the_way_is_shown_again(collector: Collector) -> None:
+    laptop = collector.enrol()
+    collector.send_first(laptop)
+    line = msgspec.json.encode(Located(country="US", claims={"a": "US", "b": "US"}, network_class="access"))
+    for _ in range(3):
+        at = collector.later(days=1)
+        row = {"device_id": laptop.device_id, "address": "192.0.2.1", "days": 7, "located": line}
+        row |= {"first_ms": to_ms(NOON), "last_ms": to_ms(at)}
+        day = EchoDay(day=at.date().isoformat(), address="192.0.2.1", echo_ms=90.0, rtt_ms=20.0, samples=11)
+
+        def keep(connection: Connection, row: dict[str, Any] = row, day: EchoDay = day, at: datetime = at) -> None:
+            connection.execute(upsert(connection, schema.egresses), row)
+            echo_days.keep(connection, laptop.device_id, day, at)
+
+        collector.store.write(keep)
+        collector.send(laptop, NO_SESSIONS)
+        rules = {each.rule_id for each in collector.judged(laptop).findings}
+    assert "path-ended-on-the-way" in rules
+    assert lines(collector, collector.known) == [{"devices": 1, "differing": 0}]
 
 
 def test_another_policy_shows_which_devices_it_would_have_changed(collector: Collector) -> None:
