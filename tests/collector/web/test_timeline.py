@@ -28,7 +28,7 @@ def test_a_timeline_is_told_page_by_page(world: World, api: Any) -> None:
     assert [each["at"] for each in whole] == sorted((each["at"] for each in whole), reverse=True)
     assert {"device", "key", "agent", "risk", "finding", "alert", "session"} <= {each["kind"] for each in whole}
     assert whole[0]["words"].startswith("Alert “")
-    assert whole[0]["words"].endswith("A test..")
+    assert whole[0]["words"].endswith("A test.")
     assert whole[0]["about"] == alert_id
 
 
