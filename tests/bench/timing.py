@@ -38,7 +38,7 @@ def look() -> dict[str, Any]:
         watch.look(number * LOOK_S)
         costs.append((time.process_time() - began) * 1000)
     kernel = InetDiag()
-    rows = kernel.rows(ESTABLISHED)
+    rows = list(kernel.messages(ESTABLISHED))
     kernel.close()
     return {"cpu_ms": round(statistics.median(costs), 3), "connections": len(rows)}
 
