@@ -28,11 +28,11 @@ NEEDS_WINE = pytest.mark.skipif(why_not() is not None, reason=f"no Windows can b
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built() -> Path:
     missing = [name for name in ("wixl", "msibuild", "msiinfo", "msiextract") if shutil.which(name) is None]
     if missing:
         pytest.skip(f"not installed: {', '.join(missing)}")
-    return installer(tmp_path_factory.mktemp("msi"))
+    return installer()
 
 
 def table(built: Path, name: str) -> list[list[str]]:

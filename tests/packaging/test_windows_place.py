@@ -61,7 +61,7 @@ def place():
 def laptop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
     """A Windows with the files of the installer, and no service of its own."""
     folder = tmp_path_factory.mktemp("place")
-    command = ["msiextract", "--directory", str(folder), str(installer(folder))]
+    command = ["msiextract", "--directory", str(folder), str(installer())]
     subprocess.run(command, capture_output=True, check=True)
     (python,) = folder.rglob("python.exe")
     (python.parent / "asking.py").write_text(ASKING)

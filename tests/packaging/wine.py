@@ -5,6 +5,7 @@ Wine is no Windows: it shows that the calls are made as Windows declares them, n
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import json
@@ -19,6 +20,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,8 +77,19 @@ def windows_python(folder: Path) -> Path:
     return packed
 
 
-def installer(folder: Path) -> Path:
+@cache
+def _scratch() -> Path:
+    """A folder of this test run, for what takes long to make."""
+    folder = Path(tempfile.mkdtemp(prefix="farhand-windows-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+@cache
+def installer() -> Path:
     """The installer, built from the source as it is now."""
+    folder = _scratch() / "msi"
+    folder.mkdir(exist_ok=True)
     python = windows_python(folder)
     digest = hashlib.sha256(python.read_bytes()).hexdigest()
     command = [sys.executable, str(ROOT / "packaging" / "build.py"), "--to", str(folder / "dist")]
@@ -138,8 +151,9 @@ class Wine:
     @contextmanager
     def on(self) -> Iterator[None]:
         """It is switched on until the end of the block."""
-        self.run("wineboot", "-i")
-        self._server("-w")  # until it has made itself
+        self.drive.parent.mkdir(exist_ok=True)
+        subprocess.run(["cp", "-a", f"{_made()}/.", self.drive.parent], check=True)
+        self.run("wineboot")
         # Otherwise it is switched off, and its services with it, as soon as no program runs.
         self._server("-p")
         try:
@@ -148,8 +162,22 @@ class Wine:
             self._server("-k")
             self._server("-w")
 
+    def make(self) -> None:
+        """Have it make itself."""
+        self.run("wineboot", "-i")
+        self._server("-w")
+
     def _server(self, what: str) -> None:
         subprocess.run(["wineserver", what], env=self._environment, check=False, timeout=60)
+
+
+@cache
+def _made() -> Path:
+    """A Windows that made itself and is off: copied, as making one takes ten seconds."""
+    folder = _scratch() / "prefix"
+    folder.mkdir()
+    Wine(folder).make()
+    return folder
 
 
 class Collector:
