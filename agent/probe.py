@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -16,6 +16,16 @@ MAX_TEXT: Final = 256
 """Characters of one text that a signal carries."""
 MAX_NOTE_BYTES: Final = 64 * 1024
 DEFAULTS: Final = Settings(version=0)
+
+Shape = TypeVar("Shape")
+
+
+class _OfDay(Protocol):
+    day: str
+    """ISO date; empty before the first one."""
+
+
+Day = TypeVar("Day", bound=_OfDay)
 
 
 class Unavailable(Exception):  # noqa: N818 - it is an answer of a probe, not an error of the program
@@ -54,6 +64,23 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     """What each probe noted the last time, by kind."""
     timed: tuple[TimingWindow, ...] = ()
     """Windows that the agent's parent had timed since the last report."""
+
+    def noted(self, signal: type[Signal], shape: type[Shape]) -> Shape:
+        """What the probe of that signal noted the last time, as JSON of that shape; an empty one where there is none,
+        or it cannot be understood any more."""
+        note = self.notes.get(signal.kind)
+        try:
+            return msgspec.json.decode(note, type=shape) if note else shape()
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return shape()
+
+
+def to_tell(before: Day, now: Day) -> Day | None:
+    """Of notes that sum up a day each, the one to speak of: the one before where its day is over, the very first at
+    once, and none while a day lasts."""
+    if not before.day:
+        return now
+    return before if before.day != now.day else None
 
 
 class Noted(msgspec.Struct, frozen=True, kw_only=True):

@@ -158,12 +158,28 @@ def session_keys(signal: RemoteSessions) -> tuple[bytes, ...]:
 
 def sighted_relayed(track: SessionTrack | None, session: RelayedSession, at: datetime) -> SessionTrack:
     """The session after one more sighting of its signs."""
+    track = _seen_again(track, session, at)
+    said = {*track.evidence, *(text[:LONGEST_TEXT] for text in session.evidence)}
+    return msgspec.structs.replace(track, evidence=tuple(sorted(said)[:MOST_EVIDENCE]))
+
+
+def _seen_again(
+    track: SessionTrack | None,
+    session: RemoteSession | RelayedSession,
+    at: datetime,
+    *,
+    local_port: int = 0,
+    peer_address: str = "",
+    peer_port: int = 0,
+) -> SessionTrack:
+    """What every session has in common: how often and since when it was seen. One that was away too long begins anew,
+    between these ends."""
     if track is None or at - track.last_seen > SESSION_MEMORY:
         track = SessionTrack(
             tool=session.tool[:LONGEST_TEXT],
-            local_port=0,
-            peer_address="",
-            peer_port=0,
+            local_port=local_port,
+            peer_address=peer_address,
+            peer_port=peer_port,
             first_seen=at,
             last_seen=at,
             sightings=0,
@@ -174,7 +190,6 @@ def sighted_relayed(track: SessionTrack | None, session: RelayedSession, at: dat
         last_seen=max(track.last_seen, at),
         sightings=track.sightings + 1,
         age_s=max(filter(None, (track.age_s, session.age_s)), default=None),
-        evidence=tuple(sorted({*track.evidence, *(text[:LONGEST_TEXT] for text in session.evidence)})[:MOST_EVIDENCE]),
     )
 
 
@@ -190,22 +205,16 @@ def _least(one: float | None, other: float | None) -> float | None:
 def sighted(track: SessionTrack | None, session: RemoteSession, at: datetime) -> SessionTrack:
     """The session after one more sighting."""
     tunnel = session.tunnel
-    if track is None or at - track.last_seen > SESSION_MEMORY:
-        track = SessionTrack(
-            tool=session.tool[:LONGEST_TEXT],
-            local_port=session.local_port,
-            peer_address=session.peer_address[:LONGEST_TEXT],
-            peer_port=session.peer_port,
-            first_seen=at,
-            last_seen=at,
-            sightings=0,
-        )
+    track = _seen_again(
+        track,
+        session,
+        at,
+        local_port=session.local_port,
+        peer_address=session.peer_address[:LONGEST_TEXT],
+        peer_port=session.peer_port,
+    )
     return msgspec.structs.replace(
         track,
-        first_seen=min(track.first_seen, at),
-        last_seen=max(track.last_seen, at),
-        sightings=track.sightings + 1,
-        age_s=max(filter(None, (track.age_s, session.age_s)), default=None),
         min_rtt_ms=_least(track.min_rtt_ms, session.min_rtt_ms),
         bytes_sent=max(track.bytes_sent, session.bytes_sent or 0),
         bytes_received=max(track.bytes_received, session.bytes_received or 0),

@@ -70,7 +70,7 @@ class Memory(msgspec.Struct):
 def collect(given: Given) -> Noted:
     """Compare the agent's files with the list, and read how its process was started."""
     host = given.host
-    memory = read_memory(given.notes.get(AgentIntegrity.kind, b""))
+    memory = given.noted(AgentIntegrity, Memory)
     files = compare(host)
     found = (files.changed, files.added)
     differing = hashlib.sha256(repr(found).encode()).hexdigest() if any(found) else ""
@@ -93,14 +93,6 @@ def collect(given: Given) -> Noted:
         stops=stops,
     )
     return Noted(signal=signal, note=msgspec.json.encode(Memory(differing=differing, stops=stops)))
-
-
-def read_memory(note: bytes) -> Memory:
-    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
-    try:
-        return msgspec.json.decode(note, type=Memory) if note else Memory()
-    except (msgspec.DecodeError, RecursionError):
-        return Memory()
 
 
 def compare(host: Host) -> Files:

@@ -62,7 +62,7 @@ def collect(given: Given) -> Noted:
     if not routes:
         raise Unavailable("absent", "no network with a router")
     nearby = host.neighbours()
-    memory = read_memory(given.notes.get(KvmAnswers.kind, b""))
+    memory = given.noted(KvmAnswers, Memory)
     place = place_of(routes, router_of(routes, nearby))
     network = memory.networks.pop(place, None) or Network()
     known = Known(given.settings.neighbours)
@@ -92,14 +92,6 @@ def collect(given: Given) -> Noted:
         products=tuple(KvmAnswer(product=product, by=said.by) for product, said in sorted(network.products.items())),
     )
     return Noted(signal=signal, note=msgspec.json.encode(memory))
-
-
-def read_memory(note: bytes) -> Memory:
-    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
-    try:
-        return msgspec.json.decode(note, type=Memory) if note else Memory()
-    except (msgspec.DecodeError, RecursionError):
-        return Memory()
 
 
 PROBE = Probe(

@@ -125,7 +125,7 @@ def collect(given: Given) -> Noted:
     below = beside_tunnel(host, route, ways, interfaces) if wanted else None
     through: Literal["direct", "tunnel"] = "tunnel" if tunnelled and below is None else "direct"
     taken = below or route
-    book = read_book(given.notes.get(LandmarkRtt.kind, b""))
+    book = given.noted(LandmarkRtt, Book)
     tally = tally_of(book, now.date().isoformat(), through, access_of(taken, ways, interfaces), landmarks)
 
     if not tally.wants(now.hour):
@@ -144,14 +144,6 @@ def collect(given: Given) -> Noted:
         if answer is None:
             book.addresses.pop(one.host, None)
     return Noted(signal=signal_of(tally), note=msgspec.json.encode(book))
-
-
-def read_book(note: bytes) -> Book:
-    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
-    try:
-        return msgspec.json.decode(note, type=Book) if note else Book()
-    except (msgspec.DecodeError, RecursionError):
-        return Book()
 
 
 def tally_of(

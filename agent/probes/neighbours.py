@@ -91,7 +91,7 @@ def collect(given: Given) -> Noted:
         raise Unavailable("absent", "no network to look at")
     nearby = [one for one in host.neighbours() if names_one_device(one.hardware)]
     router = router_of(routes, nearby)
-    memory = read_memory(given.notes.get(Neighbours.kind, b""))
+    memory = given.noted(Neighbours, Memory)
     place = place_of(routes, router)
     network = memory.networks.pop(place, None) or Network()
     known = Known(given.settings.neighbours)
@@ -121,14 +121,6 @@ def collect(given: Given) -> Noted:
         names_heard=bool(network.listened_at),
     )
     return Noted(signal=signal, note=msgspec.json.encode(memory))
-
-
-def read_memory(note: bytes) -> Memory:
-    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
-    try:
-        return msgspec.json.decode(note, type=Memory) if note else Memory()
-    except (msgspec.DecodeError, RecursionError):
-        return Memory()
 
 
 def _remember(network: Network, others: Iterable[agent.host.Neighbour], now: datetime) -> None:

@@ -20,7 +20,7 @@ import msgspec
 
 from agent.apple_switches import is_location_on
 from agent.host import Fix, HostDeniedError, HostError, System
-from agent.probe import Given, Noted, Probe, Unavailable, failure_of
+from agent.probe import Given, Noted, Probe, Unavailable, failure_of, to_tell
 from agent.switches import By, windows_location
 from agent.wire.signals import OsLocation, OsPlace
 
@@ -76,20 +76,12 @@ def collect(given: Given) -> Noted:
     if fix is None:
         raise Unavailable("unsupported", "this system tells its location to a person's session alone")
     today, grid = host.now().date().isoformat(), given.settings.location_grid_degrees
-    before = read_day(given.notes.get(OsLocation.kind, b""))
+    before = given.noted(OsLocation, Day)
     day = before if (before.day, before.grid) == (today, grid) else Day(day=today, grid=grid)
     count(day, fix)
-    over = before if before.day not in ("", today) else None
-    signal = signal_of(over or day) if over is not None or not before.day else None
+    due = to_tell(before, day)
+    signal = signal_of(due) if due is not None else None
     return Noted(signal=signal, note=msgspec.json.encode(day))
-
-
-def read_day(note: bytes) -> Day:
-    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
-    try:
-        return msgspec.json.decode(note, type=Day) if note else Day()
-    except (msgspec.DecodeError, RecursionError):
-        return Day()
 
 
 def count(day: Day, fix: Fix) -> None:

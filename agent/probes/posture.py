@@ -15,7 +15,7 @@ import msgspec
 
 from agent import supplies
 from agent.host import Host, HostError
-from agent.probe import Given, Noted, Probe
+from agent.probe import Given, Noted, Probe, to_tell
 from agent.wire.signals import Posture
 
 CONNECTORS: Final = "/sys/class/drm"
@@ -49,23 +49,15 @@ def collect(given: Given) -> Noted:
     """Look once. A signal is only given of a day that is over, and the first time."""
     host = given.host
     now = host.now().astimezone(UTC)
-    before = read_tally(given.notes.get(Posture.kind, b""))
+    before = given.noted(Posture, Tally)
     day = now.date().isoformat()
     tally = before
     if before.day != day:
         tally = Tally(day=day, boot_id=before.boot_id, slept_s=before.slept_s)
     _look(host, tally, now.hour)
-    over = before if before.day not in ("", day) else None
-    signal = signal_of(over or tally) if over is not None or not before.day else None
+    due = to_tell(before, tally)
+    signal = signal_of(due) if due is not None else None
     return Noted(signal=signal, note=msgspec.json.encode(tally))
-
-
-def read_tally(note: bytes) -> Tally:
-    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
-    try:
-        return msgspec.json.decode(note, type=Tally) if note else Tally()
-    except (msgspec.DecodeError, RecursionError):
-        return Tally()
 
 
 def signal_of(tally: Tally) -> Posture:

@@ -14,7 +14,7 @@ import msgspec
 
 from agent.host import Host, HostError
 from agent.host.commands import LOGIND_IDLE, MAC_IDLE
-from agent.probe import Given, Noted, Probe, Unavailable, failure_of
+from agent.probe import Given, Noted, Probe, Unavailable, failure_of, to_tell
 from agent.supplies import mac_value
 from agent.wire.signals import Presence
 
@@ -37,23 +37,22 @@ def collect(given: Given) -> Noted:
     """Count the present span. A signal is only given of a day that is over, and the first time."""
     host = given.host
     now, idle_since = host.now().astimezone(UTC), _idle_since(host)
-    before = read_tally(given.notes.get(Presence.kind, b""))
+    before = _readable(given.noted(Presence, Tally))
     told = before.pauses_told or idle_since is not None
     day = now.date().isoformat()
     tally = before if before.day == day else Tally(day=day)
     tally.pauses_told = told
     _count(tally, now, idle_since)
-    over = before if before.day not in ("", day) else None
-    signal = signal_of(over or tally) if over is not None or not before.day else None
+    due = to_tell(before, tally)
+    signal = signal_of(due) if due is not None else None
     return Noted(signal=signal, note=msgspec.json.encode(tally))
 
 
-def read_tally(note: bytes) -> Tally:
-    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
+def _readable(tally: Tally) -> Tally:
+    """The note of the last time; an empty one where its digits are none."""
     try:
-        tally = msgspec.json.decode(note, type=Tally) if note else Tally()
         int(tally.looked, 16), int(tally.active, 16)
-    except (msgspec.DecodeError, RecursionError, ValueError):
+    except ValueError:
         return Tally()
     return tally
 

@@ -38,7 +38,7 @@ def collect(given: Given) -> Noted:
     """Read the switches, and remember which of them were on before."""
     host = given.host
     switches, airplane = READERS[host.system](host)
-    past, today = read_past(given.notes.get(Sensors.kind, b"")), host.now().date().isoformat()
+    past, today = given.noted(Sensors, dict[Name, Past]), host.now().date().isoformat()
     told = []
     for name, now in switches.items():
         before = past.setdefault(name, Past())
@@ -49,14 +49,6 @@ def collect(given: Given) -> Noted:
         off_on = past[name].off_on if now.state == "off" else None
         told.append(Sensor(name=name, state=now.state, by=now.by, switched_off_on=off_on))
     return Noted(signal=Sensors(sensors=tuple(told), airplane_mode=airplane), note=msgspec.json.encode(past))
-
-
-def read_past(note: bytes) -> dict[Name, Past]:
-    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
-    try:
-        return msgspec.json.decode(note, type=dict[Name, Past]) if note else {}
-    except (msgspec.DecodeError, RecursionError):
-        return {}
 
 
 def _linux(host: Host) -> tuple[dict[Name, Switch], bool | None]:

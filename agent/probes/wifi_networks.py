@@ -21,7 +21,7 @@ from agent.apple_switches import is_location_on
 from agent.hashing import keyed_hashes
 from agent.host import Host, HostDeniedError, HostError, WifiCell
 from agent.network import read_interfaces
-from agent.probe import Given, Noted, Probe, Unavailable
+from agent.probe import Given, Noted, Probe, Unavailable, to_tell
 from agent.surroundings import is_of_chance, names_one_device
 from agent.wire.signals import WifiCountry, WifiNetwork, WifiNetworks
 
@@ -68,7 +68,7 @@ def collect(given: Given) -> Noted:
     if not radios:
         raise Unavailable("absent", "no Wi-Fi interface")
     today = host.now().date().isoformat()
-    before = read_day(given.notes.get(WifiNetworks.kind, b""))
+    before = given.noted(WifiNetworks, Day)
     day = before if before.day == today else Day(day=today, listed=False)
     kept = wifi_countries(host) if host.system == "macos" else ()
     cells: list[WifiCell] = []
@@ -89,8 +89,8 @@ def collect(given: Given) -> Noted:
         heard.frequency_mhz, heard.country = cell.frequency_mhz, cell.country or heard.country
         heard.joined = heard.joined or cell.joined
         day.networks[cell.address.hex()] = heard
-    over = before if before.day not in ("", today) else None
-    signal = signal_of(over or day, given) if over is not None or not before.day else None
+    due = to_tell(before, day)
+    signal = signal_of(due, given) if due is not None else None
     return Noted(signal=signal, note=msgspec.json.encode(day))
 
 
@@ -98,14 +98,6 @@ def _cells(host: Host, radios: Iterable[str]) -> list[WifiCell]:
     if host.system == "macos" and is_location_on(host) is False:  # then nobody in the session need be troubled
         raise HostDeniedError("the location service is switched off")
     return [cell for radio in radios for cell in host.wifi_cells(radio)]
-
-
-def read_day(note: bytes) -> Day:
-    """The note of the last time; an empty one where there is none, or it cannot be understood any more."""
-    try:
-        return msgspec.json.decode(note, type=Day) if note else Day()
-    except (msgspec.DecodeError, RecursionError):
-        return Day()
 
 
 def signal_of(day: Day, given: Given) -> WifiNetworks:
